@@ -1,0 +1,38 @@
+//go:build darwin || dragonfly || freebsd || netbsd || openbsd
+
+package sys
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// The BSDs' calls go through their C library's entry points where the system
+// insists on it (darwin, OpenBSD), which x/sys/unix does for us.
+
+// Read is read(2) on a non-blocking descriptor.
+func Read(fd int, p []byte) (int, Errno) {
+	if h := hooks.Load(); h != nil {
+		return h.do(Call{Op: OpRead, FD: fd, Args: fmt.Sprint(len(p))}, func(*Call) (int, Errno) { return ret(unix.Read(fd, p)) })
+	}
+	return ret(unix.Read(fd, p))
+}
+
+// Write is write(2) on a non-blocking descriptor.
+func Write(fd int, p []byte) (int, Errno) {
+	if h := hooks.Load(); h != nil {
+		return h.do(Call{Op: OpWrite, FD: fd, Args: fmt.Sprint(len(p))}, func(*Call) (int, Errno) { return ret(unix.Write(fd, p)) })
+	}
+	return ret(unix.Write(fd, p))
+}
+
+// Writev is writev(2) on a non-blocking descriptor: the pieces in order, of
+// which it takes the first [MaxPieces].
+func Writev(fd int, pieces [][]byte) (int, Errno) {
+	if h := hooks.Load(); h != nil {
+		args := fmt.Sprintf("%d pieces", len(pieces))
+		return h.do(Call{Op: OpWritev, FD: fd, Args: args}, func(*Call) (int, Errno) { return writev(fd, pieces) })
+	}
+	return writev(fd, pieces)
+}

@@ -1,0 +1,69 @@
+package sys
+
+import (
+	"fmt"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// The three calls below are made once a message. They never block, for every
+// descriptor here is non-blocking, and so they go through RawSyscall.
+
+// Read is read(2) on a non-blocking descriptor.
+func Read(fd int, p []byte) (int, Errno) {
+	if h := hooks.Load(); h != nil {
+		return h.do(Call{Op: OpRead, FD: fd, Args: fmt.Sprint(len(p))}, func(*Call) (int, Errno) { return read(fd, p) })
+	}
+	return read(fd, p)
+}
+
+// Write is write(2) on a non-blocking descriptor.
+func Write(fd int, p []byte) (int, Errno) {
+	if h := hooks.Load(); h != nil {
+		return h.do(Call{Op: OpWrite, FD: fd, Args: fmt.Sprint(len(p))}, func(*Call) (int, Errno) { return write(fd, p) })
+	}
+	return write(fd, p)
+}
+
+// Writev is writev(2) on a non-blocking descriptor: the pieces in order, of
+// which it takes the first [MaxPieces] that are not empty.
+func Writev(fd int, pieces [][]byte) (int, Errno) {
+	if h := hooks.Load(); h != nil {
+		args := fmt.Sprintf("%d pieces", len(pieces))
+		return h.do(Call{Op: OpWritev, FD: fd, Args: args}, func(*Call) (int, Errno) { return writev(fd, pieces) })
+	}
+	return writev(fd, pieces)
+}
+
+func read(fd int, p []byte) (int, Errno) {
+	return ret3(unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p))))
+}
+
+func write(fd int, p []byte) (int, Errno) {
+	return ret3(unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p))))
+}
+
+func writev(fd int, pieces [][]byte) (int, Errno) {
+	var iov [MaxPieces]unix.Iovec
+	n := 0
+	for _, p := range pieces {
+		if len(p) == 0 {
+			continue
+		}
+		iov[n].Base = unsafe.SliceData(p)
+		iov[n].SetLen(len(p))
+		if n++; n == MaxPieces {
+			break
+		}
+	}
+	return ret3(unix.RawSyscall(unix.SYS_WRITEV, uintptr(fd), uintptr(unsafe.Pointer(&iov)), uintptr(n)))
+}
+
+// ret3 turns a system call's raw answer into this package's.
+func ret3(r, _ uintptr, e Errno) (int, Errno) {
+	if e != 0 {
+		return -1, e
+	}
+	return int(r), 0
+}

@@ -1,0 +1,27 @@
+//go:build unix
+
+package sys
+
+// The calls of this package, by the kernel's names.
+const (
+	OpRead        Op = "read"
+	OpWrite       Op = "write"
+	OpWritev      Op = "writev"
+	OpClose       Op = "close"
+	OpPoll        Op = "poll"
+	OpSelect      Op = "select"
+	OpSocket      Op = "socket"
+	OpBind        Op = "bind"
+	OpListen      Op = "listen"
+	OpAccept      Op = "accept"
+	OpSetsockopt  Op = "setsockopt"
+	OpGetsockname Op = "getsockname"
+	OpFcntl       Op = "fcntl"
+	OpOpen        Op = "open"
+	OpPipe        Op = "pipe"
+)
+
+// MaxPieces is how many pieces one Writev takes. The kernel takes 1024
+// (IOV_MAX); 64 pieces of an output buffer are already more than a socket's
+// send buffer holds, and keep the vector on the stack.
+const MaxPieces = 64

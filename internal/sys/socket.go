@@ -1,0 +1,138 @@
+//go:build unix
+
+package sys
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// Socket is socket(2) for TCP over the address's family, non-blocking and
+// close-on-exec.
+func Socket(family int) (int, Errno) {
+	call := func(*Call) (int, Errno) { return socket(family, unix.SOCK_STREAM) }
+	if h := hooks.Load(); h != nil {
+		return h.do(Call{Op: OpSocket, FD: -1, Args: familyName(family) + ", STREAM|NONBLOCK|CLOEXEC"}, call)
+	}
+	return call(nil)
+}
+
+// Family is the address family that a socket for addr needs.
+func Family(addr netip.AddrPort) int {
+	if addr.Addr().Is4() || addr.Addr().Is4In6() {
+		return unix.AF_INET
+	}
+	return unix.AF_INET6
+}
+
+func familyName(family int) string {
+	if family == unix.AF_INET {
+		return "INET"
+	}
+	return "INET6"
+}
+
+// Bind is bind(2).
+func Bind(fd int, addr netip.AddrPort) Errno {
+	call := func(*Call) (int, Errno) { return ret(0, unix.Bind(fd, sockaddr(addr))) }
+	if h := hooks.Load(); h != nil {
+		_, e := h.do(Call{Op: OpBind, FD: fd, Args: addr.String()}, call)
+		return e
+	}
+	_, e := call(nil)
+	return e
+}
+
+// Listen is listen(2).
+func Listen(fd, backlog int) Errno {
+	call := func(*Call) (int, Errno) { return ret(0, unix.Listen(fd, backlog)) }
+	if h := hooks.Load(); h != nil {
+		_, e := h.do(Call{Op: OpListen, FD: fd, Args: fmt.Sprint(backlog)}, call)
+		return e
+	}
+	_, e := call(nil)
+	return e
+}
+
+// Accept is accept4(2) with SOCK_NONBLOCK and SOCK_CLOEXEC, or accept(2) and
+// fcntl(2) where that is all there is. peer is the zero AddrPort where it is
+// not an internet address.
+func Accept(fd int) (conn int, peer netip.AddrPort, errno Errno) {
+	call := func(c *Call) (int, Errno) {
+		conn, peer, errno = accept(fd)
+		if c != nil && errno == 0 {
+			c.Out = peer.String()
+		}
+		return conn, errno
+	}
+	if h := hooks.Load(); h != nil {
+		conn, errno = h.do(Call{Op: OpAccept, FD: fd, Args: "NONBLOCK|CLOEXEC"}, call)
+		return conn, peer, errno
+	}
+	conn, errno = call(nil)
+	return conn, peer, errno
+}
+
+// SetsockoptInt is setsockopt(2) with an int value.
+func SetsockoptInt(fd, level, opt, value int) Errno {
+	call := func(*Call) (int, Errno) { return ret(0, unix.SetsockoptInt(fd, level, opt, value)) }
+	if h := hooks.Load(); h != nil {
+		_, e := h.do(Call{Op: OpSetsockopt, FD: fd, Args: fmt.Sprintf("%d, %d, %d", level, opt, value)}, call)
+		return e
+	}
+	_, e := call(nil)
+	return e
+}
+
+// Getsockname is getsockname(2): the address fd is bound to.
+func Getsockname(fd int) (addr netip.AddrPort, errno Errno) {
+	call := func(c *Call) (int, Errno) {
+		sa, err := unix.Getsockname(fd)
+		if err != nil {
+			return ret(0, err)
+		}
+		addr = addrPort(sa)
+		if c != nil {
+			c.Out = addr.String()
+		}
+		return 0, 0
+	}
+	if h := hooks.Load(); h != nil {
+		_, errno = h.do(Call{Op: OpGetsockname, FD: fd}, call)
+	} else {
+		_, errno = call(nil)
+	}
+	return addr, errno
+}
+
+// sockaddr is addr in the form x/sys wants. An address mapped into IPv6 is
+// taken for the IPv4 address it is.
+func sockaddr(addr netip.AddrPort) unix.Sockaddr {
+	ip := addr.Addr().Unmap()
+	if ip.Is4() {
+		return &unix.SockaddrInet4{Port: int(addr.Port()), Addr: ip.As4()}
+	}
+	zone, _ := strconv.ParseUint(ip.Zone(), 10, 32) // the packages above give zones as numbers
+	return &unix.SockaddrInet6{Port: int(addr.Port()), Addr: ip.As16(), ZoneId: uint32(zone)}
+}
+
+func addrPort(sa unix.Sockaddr) netip.AddrPort {
+	switch sa := sa.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))
+	case *unix.SockaddrInet6:
+		return netip.AddrPortFrom(addr6(sa.Addr, sa.ZoneId), uint16(sa.Port))
+	}
+	return netip.AddrPort{}
+}
+
+func addr6(ip [16]byte, zone uint32) netip.Addr {
+	a := netip.AddrFrom16(ip).Unmap()
+	if zone != 0 {
+		a = a.WithZone(strconv.FormatUint(uint64(zone), 10))
+	}
+	return a
+}
