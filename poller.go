@@ -137,7 +137,7 @@ type Poller interface {
 	// returns how many. It blocks until there is one or until timeout has
 	// passed: never less (rounding goes up, signals do not end it), by as
 	// little more as the kernel can do. What does not fit comes with the next
-	// calls, and in turn: no descriptor is starved. ready must not be empty.
+	// calls, and in turn: no descriptor is starved. ErrNoRoom: ready is empty.
 	Wait(ready []Ready, timeout time.Duration) (n int, err error)
 
 	// Backend says which one this is.
@@ -165,6 +165,8 @@ var (
 	ErrClosed = errors.New("poller is closed")
 	// ErrFDTooLarge: select cannot watch so large a number on this system.
 	ErrFDTooLarge = errors.New("descriptor is beyond FD_SETSIZE")
+	// ErrNoRoom: Wait was given an empty slice.
+	ErrNoRoom = errors.New("no room for what is ready")
 )
 
 // Backend names a readiness interface of the kernel.

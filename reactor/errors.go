@@ -1,0 +1,31 @@
+//go:build linux || darwin || dragonfly || freebsd || netbsd || openbsd
+
+package reactor
+
+import (
+	"errors"
+	"fmt"
+	"net"
+)
+
+// The errors of this package; they come wrapped with the operation and the
+// address. Errors of the kernel are wrapped likewise, and errors.Is finds the
+// errno.
+var (
+	// ErrClosed: the connection, listener, loop or group is closed. It is a
+	// net.ErrClosed too.
+	ErrClosed = fmt.Errorf("reactor: %w", net.ErrClosed)
+	// ErrAddress: the address is not one this package can listen on.
+	ErrAddress = errors.New("bad address")
+	// ErrOption: an option has a value it cannot have.
+	ErrOption = errors.New("bad option")
+	// ErrWriteLimit: the peer reads too slowly; more than Options.WriteLimit
+	// bytes would wait for it.
+	ErrWriteLimit = errors.New("peer reads too slowly: write limit exceeded")
+	// ErrReadLimit: the handler left more than Options.ReadLimit bytes unused.
+	ErrReadLimit = errors.New("too much input left unused: read limit exceeded")
+	// ErrPanic: a callback panicked, or ended its goroutine by runtime.Goexit.
+	ErrPanic = errors.New("handler panicked")
+	// ErrForced: Shutdown's context ended before the connection had drained.
+	ErrForced = errors.New("closed by force at shutdown")
+)

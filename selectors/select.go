@@ -1,0 +1,180 @@
+package selectors
+
+import (
+	"fmt"
+	"time"
+
+	"example.com/iomux"
+)
+
+// Select waits until a registered descriptor is ready, for at most timeout (see
+// iomux.Forever; zero or less polls), and returns the keys that are, one entry a
+// descriptor. The slice is the selector's own and good until the next Select.
+// An empty one means that the time is up or that Wake was called. Errors:
+// ErrClosed, ErrBusy, and the poller's.
+func (s *Selector[T]) Select(timeout time.Duration) ([]Ready[T], error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.enter(); err != nil {
+		return nil, err
+	}
+	defer s.leave()
+	if need := max(s.count, 1); len(s.ready) < need {
+		s.ready = make([]Ready[T], max(need, 2*len(s.ready)))
+	}
+	n, err := s.fill(s.ready, timeout)
+	return s.ready[:n], err
+}
+
+// SelectInto is Select into a slice of the caller's, whose length bounds the
+// batch: what does not fit comes with the next call. It returns how many entries
+// it filled. iomux.ErrNoRoom: dst is empty.
+func (s *Selector[T]) SelectInto(dst []Ready[T], timeout time.Duration) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(dst) == 0 {
+		return 0, fmt.Errorf("selectors: select: %w", iomux.ErrNoRoom)
+	}
+	if err := s.enter(); err != nil {
+		return 0, err
+	}
+	defer s.leave()
+	return s.fill(dst, timeout)
+}
+
+func (s *Selector[T]) enter() error {
+	switch {
+	case s.closed:
+		return fmt.Errorf("selectors: select: %w", ErrClosed)
+	case s.selecting:
+		return fmt.Errorf("selectors: select: %w", ErrBusy)
+	}
+	s.selecting = true
+	return nil
+}
+
+func (s *Selector[T]) leave() {
+	s.selecting = false
+	if s.closed {
+		s.idle.Broadcast()
+	}
+}
+
+// fill waits and translates, again and again until there is something to
+// return: a wake-up of the selector's own, a ghost or a key that another
+// goroutine removed meanwhile is nothing.
+func (s *Selector[T]) fill(dst []Ready[T], timeout time.Duration) (int, error) {
+	var end time.Time
+	if timeout > 0 && timeout != Forever {
+		end = time.Now().Add(timeout)
+	}
+	if len(s.raw) < len(dst) {
+		s.raw = make([]iomux.Ready, len(dst))
+	}
+	for {
+		n, err := s.wait(s.raw[:len(dst)], timeout)
+		if err != nil {
+			return 0, fmt.Errorf("selectors: select: %w", err)
+		}
+		found, woken, err := s.translate(dst, s.raw[:n])
+		if found > 0 || woken || err != nil || timeout <= 0 {
+			return found, err
+		}
+		if timeout != Forever {
+			if timeout = time.Until(end); timeout <= 0 {
+				return 0, nil
+			}
+		}
+	}
+}
+
+// wait calls the poller: with the lock held if it cannot block, without it if
+// it can.
+func (s *Selector[T]) wait(raw []iomux.Ready, timeout time.Duration) (int, error) {
+	if timeout <= 0 {
+		return s.poller.Wait(raw, 0)
+	}
+	poller := s.poller
+	s.mu.Unlock()
+	n, err := poller.Wait(raw, timeout)
+	s.mu.Lock()
+	if s.closed {
+		return 0, ErrClosed
+	}
+	return n, err
+}
+
+// translate turns what the poller found into keys; woken says that Wake was
+// called.
+func (s *Selector[T]) translate(dst []Ready[T], raw []iomux.Ready) (n int, woken bool, err error) {
+	for i := range raw {
+		r := &raw[i]
+		if r.FD == s.waker.fd() {
+			s.waker.drain()
+			s.nudged = false
+			woken = s.asked.Swap(false)
+			continue
+		}
+		if r.FD >= len(s.slots) {
+			continue // removed by another goroutine during the wait
+		}
+		sl := &s.slots[r.FD]
+		if sl.suspect {
+			ghost, err := s.exorcise(sl, r.FD)
+			if err != nil {
+				return n, woken, err
+			}
+			if ghost {
+				continue
+			}
+		}
+		if !sl.registered {
+			continue
+		}
+		found := r.Events & sl.key.Events
+		if found == 0 { // an error on a descriptor watched for urgent data only
+			found = sl.key.Events & iomux.Conditions
+		}
+		dst[n] = Ready[T]{Key: sl.key, Events: found, Raw: r.Raw}
+		n++
+	}
+	return n, woken, nil
+}
+
+// exorcise looks into an event of a number whose last removal the kernel
+// refused. It is a ghost, an entry of an older description, if the number is not
+// registered now or is not ready when asked directly. A ghost cannot be removed
+// through its number, so the poller is replaced by a new one without it; there
+// every key is armed afresh, Edge and OneShot ones too.
+func (s *Selector[T]) exorcise(sl *slot[T], fd int) (ghost bool, err error) {
+	if sl.registered && isReady(fd, sl.key.Events) {
+		return false, nil
+	}
+	fresh, err := iomux.Open(s.poller.Backend())
+	if err != nil {
+		return true, fmt.Errorf("selectors: replace the poller to get rid of an old entry of fd %d: %w", fd, err)
+	}
+	err = fresh.Update(s.waker.fd(), 0, iomux.Readable)
+	for i := 0; i < len(s.slots) && err == nil; i++ {
+		if key := s.slots[i].key; s.slots[i].registered {
+			// Closed while registered: the old poller had forgotten it too.
+			if err = fresh.Update(key.FD, 0, key.Events); wasClosed(err) {
+				err = nil
+			}
+		}
+	}
+	if err != nil {
+		_ = fresh.Close() // the error at hand says more
+		return true, fmt.Errorf("selectors: replace the poller to get rid of an old entry of fd %d: %w", fd, err)
+	}
+	for i := range s.slots {
+		s.slots[i].suspect = false
+	}
+	s.ghosts++
+	old := s.poller
+	s.poller = fresh
+	if err := old.Close(); err != nil {
+		return true, fmt.Errorf("selectors: close the replaced poller: %w", err)
+	}
+	return true, nil
+}
