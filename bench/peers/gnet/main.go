@@ -56,6 +56,16 @@ func (e *echo) frames(c gnet.Conn) gnet.Action {
 	return gnet.None
 }
 
+// errorsOnly is a logger to keep gnet's own from standard output, which is for
+// one line.
+type errorsOnly struct{}
+
+func (errorsOnly) Debugf(string, ...any)          {}
+func (errorsOnly) Infof(string, ...any)           {}
+func (errorsOnly) Warnf(string, ...any)           {}
+func (errorsOnly) Errorf(format string, v ...any) { log.Printf(format, v...) }
+func (errorsOnly) Fatalf(format string, v ...any) { log.Fatalf(format, v...) }
+
 func main() {
 	log.SetFlags(0)
 	log.SetPrefix("gnet: ")
@@ -68,5 +78,6 @@ func main() {
 
 	log.Fatal(gnet.Run(&echo{frame: *frame}, fmt.Sprintf("tcp://127.0.0.1:%d", *port),
 		gnet.WithMulticore(true), gnet.WithNumEventLoop(*loops),
+		gnet.WithLogger(errorsOnly{}),
 		gnet.WithReusePort(*reusePort), gnet.WithEdgeTriggeredIO(*edge)))
 }

@@ -1,0 +1,130 @@
+//go:build linux
+
+package run
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// A traced server is slow, but what it does for a message is the same, as long
+// as it is no more pressed than without: so closed loops end by count, and open
+// ones run at a rate that it can keep.
+const (
+	tracedRounds = 5    // of all that is on its way in closed loop
+	tracedLeast  = 2000 // messages
+	tracedTime   = 10 * time.Second
+	tracedRate   = 500.0 // messages a second of an open loop
+	tracedOpen   = time.Second
+)
+
+// rare is how few times a message a system call is made that is not worth a
+// name.
+const rare = 0.0005
+
+// calls runs the peer under strace and counts its system calls a message. Its
+// samples stay those of a server that nobody watched.
+func (b *bench) calls(ctx context.Context, s Scenario, p Spec) (map[string]float64, error) {
+	l, err := b.launch(ctx, s, p)
+	if err != nil {
+		return nil, err
+	}
+	c := s.load()
+	c.Duration = tracedTime
+	flying := int64(0) // sent before the trace begins, and answered then
+	if c.Rate > 0 {
+		c.Rate, c.Duration = min(c.Rate, tracedRate), tracedOpen
+	} else {
+		flying = int64(c.Conns) * int64(c.Depth)
+		c.Messages = (1+tracedRounds)*flying + tracedLeast
+	}
+	var t *tracer
+	var counts map[string]int64
+	r, _, err := l.under(ctx, c,
+		func(pid int) (err error) { t, err = attach(pid, filepath.Join(b.shop.out, "calls")); return },
+		func(int) (err error) { counts, err = t.detach(); return })
+	if err != nil {
+		return nil, err
+	}
+	calls := map[string]float64{}
+	for name, n := range counts {
+		if share := float64(n) / float64(r.Messages-flying); share >= rare {
+			calls[name] = share
+		}
+	}
+	return calls, nil
+}
+
+// tracer is an strace that counts a process's system calls.
+type tracer struct {
+	cmd  *exec.Cmd
+	file string
+}
+
+// attach starts counting; once it returns, every thread is watched.
+func attach(pid int, file string) (*tracer, error) {
+	t := &tracer{exec.Command("strace", "-c", "-f", "-p", strconv.Itoa(pid), "-o", file), file}
+	t.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	out, err := t.cmd.StderrPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := t.cmd.Start(); err != nil {
+		return nil, err
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if !strings.Contains(line, "attached") {
+		_ = t.cmd.Process.Kill() // it has ended already, or never will
+		_ = t.cmd.Wait()
+		return nil, fmt.Errorf("strace: %s", strings.TrimSpace(line+errorText(err)))
+	}
+	go io.Copy(io.Discard, out) // it tells of each new thread
+	return t, nil
+}
+
+func errorText(err error) string {
+	if err == nil || errors.Is(err, io.EOF) {
+		return ""
+	}
+	return err.Error()
+}
+
+// detach stops counting and leaves the process as it was.
+func (t *tracer) detach() (map[string]int64, error) {
+	if err := t.cmd.Process.Signal(os.Interrupt); err != nil {
+		return nil, err
+	}
+	_ = t.cmd.Wait() // strace ends by the signal it was sent, which is an error to exec
+	table, err := os.ReadFile(t.file)
+	if err != nil {
+		return nil, err
+	}
+	return parseCalls(table), nil
+}
+
+// parseCalls reads strace's summary: lines of share, seconds, time a call,
+// calls, errors where there were any, and the name.
+func parseCalls(table []byte) map[string]int64 {
+	counts := map[string]int64{}
+	for line := range bytes.Lines(table) {
+		words := strings.Fields(string(line))
+		if len(words) < 5 || words[len(words)-1] == "total" {
+			continue
+		}
+		if n, err := strconv.ParseInt(words[3], 10, 64); err == nil {
+			counts[words[len(words)-1]] += n
+		}
+	}
+	return counts
+}
