@@ -1,0 +1,12 @@
+//go:build linux && cgo && libkqueue
+
+package iomux_test
+
+// The same tests over libkqueue, where it is installed: go test -tags libkqueue.
+import _ "example.com/iomux/internal/libkqueue"
+
+func init() {
+	kqueueMissesHalfClose = true
+	kqueueKeepsClosed = true
+	kqueueTakesSocketError = true
+}
