@@ -50,16 +50,13 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case err != nil:
 		return complain(stderr, exitUsage, err)
 	}
-	r, err := run.Run(ctx, o, stdout)
-	if err != nil {
+	r, err := measure(ctx, o, file, stdout)
+	switch {
+	case errors.Is(err, context.Canceled):
+		return complain(stderr, exitFailure, errors.New("interrupted"))
+	case err != nil:
 		return complain(stderr, exitFailure, err)
-	}
-	if file != "" {
-		if err := writeJSON(file, r); err != nil {
-			return complain(stderr, exitFailure, err)
-		}
-	}
-	if r.Failed() {
+	case r.Failed():
 		return complain(stderr, exitFailure, errors.New("a peer failed; see the lines above that begin with skipped"))
 	}
 	return 0
@@ -144,13 +141,20 @@ func list(w io.Writer) {
 	}
 }
 
-// writeJSON writes the report; the error of closing counts, for only then is
-// all of it in the file.
-func writeJSON(name string, r *run.Report) (err error) {
-	f, err := os.Create(name)
-	if err != nil {
-		return err
+// measure runs the benchmark and writes its report to the named file, if there
+// is one. The file is opened first: better to fail now than after minutes.
+func measure(ctx context.Context, o run.Options, file string, stdout io.Writer) (r *run.Report, err error) {
+	if file == "" {
+		return run.Run(ctx, o, stdout)
 	}
+	f, err := os.Create(file)
+	if err != nil {
+		return nil, err
+	}
+	// The error of closing counts: only then is all of it in the file.
 	defer func() { err = errors.Join(err, f.Close()) }()
-	return r.WriteJSON(f)
+	if r, err = run.Run(ctx, o, stdout); err != nil {
+		return nil, err
+	}
+	return r, r.WriteJSON(f)
 }

@@ -182,7 +182,7 @@ func TestBrokenServers(t *testing.T) {
 		patience time.Duration
 		want     string
 	}{
-		"closes early":     {func(c net.Conn) { io.CopyN(c, c, 640) }, 0, 0, "closed by the server after 10"},
+		"closes early":     {func(c net.Conn) { io.CopyN(c, c, 640) }, 0, 0, "after 10 messages"},
 		"closes open loop": {func(c net.Conn) { io.CopyN(c, c, 640) }, 1e4, 0, "connection 0"},
 		"resets": {func(c net.Conn) {
 			c.(*net.TCPConn).SetLinger(0)

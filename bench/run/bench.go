@@ -99,6 +99,7 @@ func (b *bench) prepare() error {
 		b.note("%v", err)
 		return nil
 	}
+	b.report.Pinned = true
 	return b.places.settle()
 }
 

@@ -54,7 +54,8 @@ func (w *workshop) build(ctx context.Context, p Peer, path string) error {
 		cmd = exec.CommandContext(ctx, "go", "build", "-o", path, ".")
 		cmd.Env = append(os.Environ(), "GOWORK=off")
 	} else {
-		cmd = exec.CommandContext(ctx, cmp.Or(os.Getenv("CC"), "cc"), "-O2", "-o", path, "echo.c")
+		cc := strings.Fields(cmp.Or(os.Getenv("CC"), "cc"))
+		cmd = exec.CommandContext(ctx, cc[0], append(cc[1:], "-O2", "-o", path, "echo.c")...)
 	}
 	cmd.Dir = dir
 	if _, err := cmd.Output(); err != nil {
@@ -63,15 +64,22 @@ func (w *workshop) build(ctx context.Context, p Peer, path string) error {
 	return nil
 }
 
-// reason is why a command failed, in one line: the last it said itself, which
-// is where go and cc come to the point.
+// reason is why a command failed, in one line: the first of its own that speaks
+// of an error, or else its last.
 func reason(err error) string {
 	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		if said := strings.TrimSpace(string(exit.Stderr)); said != "" {
-			lines := strings.Split(said, "\n")
-			return strings.TrimSpace(lines[len(lines)-1])
+	if !errors.As(err, &exit) {
+		return err.Error()
+	}
+	said := strings.TrimSpace(string(exit.Stderr))
+	if said == "" {
+		return err.Error()
+	}
+	lines := strings.Split(said, "\n")
+	for _, line := range lines {
+		if strings.Contains(line, "error") {
+			return strings.TrimSpace(line)
 		}
 	}
-	return err.Error()
+	return strings.TrimSpace(lines[len(lines)-1])
 }

@@ -42,7 +42,7 @@ func (s Skipped) String() string {
 
 func newReport(o Options) *Report {
 	r := &Report{Time: time.Now().UTC().Truncate(time.Second), Go: runtime.Version(), CPUs: runtime.NumCPU(),
-		Loops: o.Loops, Procs: o.Procs, Pinned: o.Pin, Scenarios: []*Outcome{}}
+		Loops: o.Loops, Procs: o.Procs, Scenarios: []*Outcome{}}
 	var u unix.Utsname
 	if unix.Uname(&u) == nil {
 		r.Kernel = unix.ByteSliceToString(u.Release[:])
