@@ -71,7 +71,7 @@ func Run(c Config) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer p.Close()
+	defer func() { _ = p.Close() }() // all that it knew is closed by then, or closes now
 	t, err := newTimer()
 	if err != nil {
 		return nil, err

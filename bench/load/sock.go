@@ -40,26 +40,31 @@ func finish(p iomux.Poller, fd int, addr netip.AddrPort, patience time.Duration)
 	if err := p.Update(fd, 0, iomux.Writable); err != nil {
 		return err
 	}
-	defer p.Update(fd, iomux.Writable, 0)
-	var ready [1]iomux.Ready
-	for deadline := time.Now().Add(patience); ; {
-		left := time.Until(deadline)
-		if left <= 0 {
-			return os.ErrDeadlineExceeded
-		}
-		n, err := p.Wait(ready[:], left)
-		if err != nil {
-			return err
-		}
-		if n == 1 {
-			break
-		}
+	if err := writable(p, patience); err != nil {
+		return err
+	}
+	if err := p.Update(fd, iomux.Writable, 0); err != nil {
+		return err
 	}
 	e, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
 	if err == nil && e != 0 {
 		err = unix.Errno(e)
 	}
 	return err
+}
+
+// writable waits until the one descriptor that p watches is.
+func writable(p iomux.Poller, patience time.Duration) error {
+	var ready [1]iomux.Ready
+	for deadline := time.Now().Add(patience); ; {
+		left := time.Until(deadline)
+		if left <= 0 {
+			return os.ErrDeadlineExceeded
+		}
+		if n, err := p.Wait(ready[:], left); n == 1 || err != nil {
+			return err
+		}
+	}
 }
 
 // timer is a timerfd, watched like any socket: it wakes the generator at the

@@ -4,6 +4,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -36,7 +37,7 @@ type bench struct {
 // Run measures and prints a table per scenario to out as soon as it is done.
 // What cannot run is skipped and named in the report, with the reason; an error
 // means that there is nothing to report at all, or that ctx is over.
-func Run(ctx context.Context, o Options, out io.Writer) (*Report, error) {
+func Run(ctx context.Context, o Options, out io.Writer) (r *Report, err error) {
 	if o.Procs == 0 {
 		o.Procs = o.Loops
 	}
@@ -44,7 +45,7 @@ func Run(ctx context.Context, o Options, out io.Writer) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer shop.close()
+	defer func() { err = errors.Join(err, shop.close()) }()
 	b := &bench{Options: o, out: out, shop: shop, report: newReport(o)}
 	if err := b.build(ctx); err != nil {
 		return nil, err
@@ -155,14 +156,9 @@ func (b *bench) one(ctx context.Context, s Scenario, e *entry, round int) error 
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if e.failed {
-			return nil
-		}
-		again, err := b.measure(ctx, s, e.spec)
-		if err != nil {
-			e.failed = true
-			b.skip(Skipped{Peer: e.spec.Label(), Scenario: s.Name, Reason: err.Error(), Failed: true})
-			return nil
+		again := b.measure(ctx, s, e)
+		if again == nil {
+			return ctx.Err()
 		}
 		again.Round, again.Repeated = round, best != nil
 		if best == nil || again.Foreign < best.Foreign {
@@ -177,14 +173,22 @@ func (b *bench) one(ctx context.Context, s Scenario, e *entry, round int) error 
 	return nil
 }
 
-func (b *bench) measure(ctx context.Context, s Scenario, p Spec) (*Sample, error) {
-	l, err := b.launch(ctx, s, p)
-	if err != nil {
-		return nil, err
+// measure runs a peer, unless it has failed before; nil when it fails now.
+func (b *bench) measure(ctx context.Context, s Scenario, e *entry) (sample *Sample) {
+	if e.failed {
+		return nil
 	}
 	c := s.load()
 	c.Warm, c.Duration = b.Warm, b.Duration
-	return l.measure(ctx, c)
+	l, err := b.launch(ctx, s, e.spec)
+	if err == nil {
+		sample, err = l.measure(ctx, c)
+	}
+	if err != nil && ctx.Err() == nil {
+		e.failed = true
+		b.skip(Skipped{Peer: e.spec.Label(), Scenario: s.Name, Reason: err.Error(), Failed: true})
+	}
+	return sample
 }
 
 func (b *bench) countCalls(ctx context.Context, s Scenario, entries []*entry) {

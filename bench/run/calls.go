@@ -89,7 +89,7 @@ func attach(pid int, file string) (*tracer, error) {
 		_ = t.cmd.Wait()
 		return nil, fmt.Errorf("strace: %s", strings.TrimSpace(line+errorText(err)))
 	}
-	go io.Copy(io.Discard, out) // it tells of each new thread
+	go func() { _, _ = io.Copy(io.Discard, out) }() // it tells of each new thread
 	return t, nil
 }
 

@@ -38,7 +38,7 @@ func started(t *testing.T, name string, frame int) *server {
 		if needs[name] == "" || name == "c_epoll" && compiler() {
 			t.Fatal(err)
 		}
-		t.Skipf("%s needs %s: %v", name, needs[name], err)
+		lacking(t, "%s needs %s: %v", name, needs[name], err)
 	}
 	s, err := launch{program: program, loops: 1, procs: 1, frame: frame}.start(t.Context())
 	if err != nil {
@@ -46,6 +46,16 @@ func started(t *testing.T, name string, frame int) *server {
 	}
 	t.Cleanup(func() { s.stop() })
 	return s
+}
+
+// lacking skips a test whose tool is missing, or fails it where all tools are
+// said to be there.
+func lacking(t *testing.T, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("IOMUX_REQUIRE_TOOLS") != "" {
+		t.Fatalf(format, args...)
+	}
+	t.Skipf(format, args...)
 }
 
 func compiler() bool {
@@ -204,7 +214,7 @@ func TestNobodyFailsTheRun(t *testing.T) {
 // TestSystemCallsCounted needs strace, and the right to trace.
 func TestSystemCallsCounted(t *testing.T) {
 	if _, err := exec.LookPath("strace"); err != nil {
-		t.Skip(err)
+		lacking(t, "strace: %v", err)
 	}
 	gonet, err := findPeer("gonet")
 	if err != nil {
@@ -221,7 +231,7 @@ func TestSystemCallsCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(r.Notes) > 0 {
-		t.Skip(r.Notes[0])
+		lacking(t, "%s", r.Notes[0])
 	}
 	if calls := r.Scenarios[0].Rows[0].Calls; calls["write"] < 0.9 || calls["write"] > 1.1 {
 		t.Errorf("%v writes a message, want 1", calls["write"])
