@@ -46,6 +46,9 @@ func (p *pollPoller) Update(fd int, old, new Events) error {
 		if fd < 0 || !sys.IsOpen(fd) {
 			return fmt.Errorf("poll: add fd %d: %w", fd, unix.EBADF)
 		}
+		if fd < len(p.at) && p.at[fd] != 0 {
+			return fmt.Errorf("poll: add fd %d: %w", fd, unix.EEXIST)
+		}
 		for len(p.at) <= fd {
 			p.at = append(p.at, 0)
 		}

@@ -57,6 +57,9 @@ func (p *selectPoller) Update(fd int, old, new Events) error {
 		if !sys.IsOpen(fd) {
 			return fmt.Errorf("select: add fd %d: %w", fd, unix.EBADF)
 		}
+		if p.want.has(fd) {
+			return fmt.Errorf("select: add fd %d: %w", fd, unix.EEXIST)
+		}
 		p.limit = max(p.limit, fd+1)
 	case !p.want.has(fd):
 		if new != 0 {
