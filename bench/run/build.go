@@ -55,7 +55,7 @@ func (w *workshop) build(ctx context.Context, p Peer, path string) error {
 		cmd.Env = append(os.Environ(), "GOWORK=off")
 	} else {
 		cc := strings.Fields(cmp.Or(os.Getenv("CC"), "cc"))
-		cmd = exec.CommandContext(ctx, cc[0], append(cc[1:], "-O2", "-o", path, "echo.c")...)
+		cmd = exec.CommandContext(ctx, cc[0], append(cc[1:], "-O2", "-pthread", "-o", path, "echo.c")...)
 	}
 	cmd.Dir = dir
 	if _, err := cmd.Output(); err != nil {

@@ -15,7 +15,7 @@ type Peer struct {
 
 // Peers are all there are; the first is what the others are compared with.
 var Peers = []Peer{
-	{"c_epoll", "the practical limit: one thread of C on epoll, nothing else"},
+	{"c_epoll", "the practical limit: C on epoll, a thread per loop, nothing else"},
 	{"gnet", "gnet, event loops as it recommends (-reuseport, -edge)"},
 	{"iomux", "this project's reactor (-backend epoll|poll|select|kqueue, -timer)"},
 	{"gonet", "the standard library, a goroutine per connection"},

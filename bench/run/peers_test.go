@@ -21,7 +21,7 @@ import (
 )
 
 // started builds a peer and runs it until the end of the test.
-func started(t *testing.T, name string, frame int) *server {
+func started(t *testing.T, name string, loops, frame int) *server {
 	t.Helper()
 	shop, err := newWorkshop()
 	if err != nil {
@@ -40,7 +40,7 @@ func started(t *testing.T, name string, frame int) *server {
 		}
 		lacking(t, "%s needs %s: %v", name, needs[name], err)
 	}
-	s, err := launch{program: program, loops: 1, procs: 1, frame: frame}.start(t.Context())
+	s, err := launch{program: program, loops: loops, procs: loops, frame: frame}.start(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,15 +69,15 @@ func TestPeersEcho(t *testing.T) {
 		t.Run(p.Name, func(t *testing.T) {
 			for name, c := range map[string]load.Config{
 				"one by one": {Conns: 20, Size: 64},
-				"framed":     {Conns: 5, Size: 64, Depth: 16, Whole: true},
+				"framed":     {Conns: 20, Size: 64, Depth: 16, Whole: true},
 				"large":      {Conns: 2, Size: 300_000},
 			} {
 				t.Run(name, func(t *testing.T) {
-					frame := 0
+					frame, loops := 0, 1
 					if c.Whole {
-						frame = c.Size
+						frame, loops = c.Size, 2
 					}
-					c.Addr, c.Messages = started(t, p.Name, frame).addr, 300
+					c.Addr, c.Messages = started(t, p.Name, loops, frame).addr, 300
 					if _, err := load.Run(c); err != nil {
 						t.Error(err)
 					}
@@ -91,7 +91,7 @@ func TestPeersEcho(t *testing.T) {
 // from it, and only then begins to read and says that it has no more, gets all
 // of it back from the C server.
 func TestLimitKeepsWhatIsRefused(t *testing.T) {
-	c := dial(t, started(t, "c_epoll", 0).addr)
+	c := dial(t, started(t, "c_epoll", 1, 0).addr)
 	sent := bytes.Repeat([]byte("0123456789abcdef!"), 4<<20)
 	taken := 0
 	for stuck := false; !stuck && taken < len(sent); {
@@ -121,7 +121,7 @@ func TestLimitKeepsWhatIsRefused(t *testing.T) {
 // TestLimitSurvivesResets: connections that end badly, with and without an echo
 // still to send, do not take the C server with them.
 func TestLimitSurvivesResets(t *testing.T) {
-	s := started(t, "c_epoll", 0)
+	s := started(t, "c_epoll", 1, 0)
 	for i := range 20 {
 		c := dial(t, s.addr)
 		if _, err := c.Write(make([]byte, i*100_000)); err != nil && !errors.Is(err, unix.ECONNRESET) {
@@ -136,7 +136,7 @@ func TestLimitSurvivesResets(t *testing.T) {
 // TestLimitOutOfDescriptors: who does not fit waits, and is served as soon as
 // another leaves.
 func TestLimitOutOfDescriptors(t *testing.T) {
-	s := started(t, "c_epoll", 0)
+	s := started(t, "c_epoll", 1, 0)
 	const few = 12
 	if err := unix.Prlimit(s.cmd.Process.Pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: few, Max: few}, nil); err != nil {
 		t.Fatal(err)

@@ -1,11 +1,13 @@
 /*
  * The practical limit: an echo server that does nothing an echo does not need.
- * One thread, level-triggered epoll, one read per readiness and one write at
- * once. What the kernel refuses to take is kept, and while something is kept
+ * Level-triggered epoll, one read per readiness and one write at once. What the kernel refuses to take is kept, and while something is kept
  * the connection is not read: so one buffer of a read's size bounds it, and
  * whoever does not read its echoes is not read from either.
  *
- *   echo [-p PORT] [-loops 1] [-frame BYTES]
+ *   echo [-p PORT] [-loops N] [-frame BYTES]
+ *
+ * Each loop is a thread that shares nothing with the next: it has a listener of
+ * its own on the same port, and the kernel spreads the connections.
  *
  * -frame is taken and ignored: where other servers answer request by request,
  * this one shows what gathering the answers by hand would reach.
@@ -14,6 +16,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +28,7 @@
 enum {
 	READ_SIZE = 64 << 10,
 	BATCH = 256,
+	MAX_LOOPS = 1024,
 	ACCEPTS = 64,     /* per readiness, so that a flood of new ones starves nobody */
 	RETRY_MS = 100,   /* how long accepting pauses when descriptors ran out */
 };
@@ -35,22 +39,23 @@ struct rest {
 	char bytes[READ_SIZE];
 };
 
-static int poller, listener;
-static int paused; /* accepting waits for a descriptor */
-static char buffer[READ_SIZE];
+/* What follows is a loop's own. */
+static _Thread_local int poller, listener;
+static _Thread_local int paused; /* accepting waits for a descriptor */
+static _Thread_local char buffer[READ_SIZE];
 
-static struct rest **rests; /* by descriptor */
-static size_t rests_len;
+static _Thread_local struct rest **rests; /* by descriptor */
+static _Thread_local size_t rests_len;
 
-static void die(const char *what)
+static _Noreturn void die(const char *what)
 {
 	fprintf(stderr, "c_epoll: %s: %s\n", what, strerror(errno));
 	exit(1);
 }
 
-static void usage(const char *what, const char *arg)
+static _Noreturn void usage(const char *what, const char *arg)
 {
-	fprintf(stderr, "c_epoll: %s: %s (usage: echo [-p PORT] [-loops 1] [-frame BYTES])\n", what, arg);
+	fprintf(stderr, "c_epoll: %s: %s (usage: echo [-p PORT] [-loops N] [-frame BYTES])\n", what, arg);
 	exit(2);
 }
 
@@ -166,59 +171,39 @@ static void flush(int fd)
 	interest(EPOLL_CTL_MOD, fd, EPOLLIN);
 }
 
-static void bind_loopback(int port)
+/* Listens on 127.0.0.1, and says in *port which port that is. */
+static int listen_loopback(int *port, int shared)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(port),
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(*port),
 				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof a;
 	int on = 1;
 
-	listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (listener < 0)
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
 		die("socket");
-	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	if (shared && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) < 0)
+		die("SO_REUSEPORT");
 	/* Linux hands this on to what is accepted, which saves a call each. */
-	if (setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0)
+	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0)
 		die("TCP_NODELAY");
-	if (bind(listener, (struct sockaddr *)&a, sizeof a) < 0)
+	if (bind(fd, (struct sockaddr *)&a, sizeof a) < 0)
 		die("bind");
-	if (listen(listener, 4096) < 0)
+	if (listen(fd, 4096) < 0)
 		die("listen");
-	if (getsockname(listener, (struct sockaddr *)&a, &len) < 0)
+	if (getsockname(fd, (struct sockaddr *)&a, &len) < 0)
 		die("getsockname");
-	printf("listening tcp://127.0.0.1:%d\n", ntohs(a.sin_port));
-	fflush(stdout);
+	*port = ntohs(a.sin_port);
+	return fd;
 }
 
-/* A whole number from arg, or the end of the program. */
-static int number(const char *flag, const char *arg, long max)
+static void *loop(void *listening)
 {
-	char *rest;
-	long n = arg ? strtol(arg, &rest, 10) : -1;
-	if (!arg || rest == arg || *rest || n < 0 || n > max)
-		usage("bad value", flag);
-	return (int)n;
-}
-
-int main(int argc, char **argv)
-{
-	int port = 0;
-
-	for (int i = 1; i < argc; i += 2) {
-		if (!strcmp(argv[i], "-p"))
-			port = number(argv[i], argv[i + 1], 65535);
-		else if (!strcmp(argv[i], "-frame"))
-			number(argv[i], argv[i + 1], 1 << 20);
-		else if (strcmp(argv[i], "-loops"))
-			usage("unknown argument", argv[i]);
-		else if (number(argv[i], argv[i + 1], 1024) != 1)
-			usage("it has one loop only", argv[i + 1]);
-	}
-	signal(SIGPIPE, SIG_IGN);
+	listener = *(int *)listening;
 	poller = epoll_create1(EPOLL_CLOEXEC);
 	if (poller < 0)
 		die("epoll_create1");
-	bind_loopback(port);
 	interest(EPOLL_CTL_ADD, listener, EPOLLIN);
 
 	for (;;) {
@@ -238,4 +223,45 @@ int main(int argc, char **argv)
 		if (paused && n == 0) /* others may have given descriptors back */
 			listen_on();
 	}
+}
+
+/* A whole number from arg, or the end of the program. */
+static int number(const char *flag, const char *arg, long max)
+{
+	char *rest;
+	long n = arg ? strtol(arg, &rest, 10) : -1;
+	if (!arg || rest == arg || *rest || n < 0 || n > max)
+		usage("bad value", flag);
+	return (int)n;
+}
+
+int main(int argc, char **argv)
+{
+	static int listeners[MAX_LOOPS];
+	int port = 0, loops = 1;
+
+	for (int i = 1; i < argc; i += 2) {
+		if (!strcmp(argv[i], "-p"))
+			port = number(argv[i], argv[i + 1], 65535);
+		else if (!strcmp(argv[i], "-loops"))
+			loops = number(argv[i], argv[i + 1], MAX_LOOPS);
+		else if (!strcmp(argv[i], "-frame"))
+			number(argv[i], argv[i + 1], 1 << 20);
+		else
+			usage("unknown argument", argv[i]);
+	}
+	if (loops < 1)
+		usage("bad value", "-loops");
+	signal(SIGPIPE, SIG_IGN);
+	for (int i = 0; i < loops; i++)
+		listeners[i] = listen_loopback(&port, loops > 1);
+	printf("listening tcp://127.0.0.1:%d\n", port);
+	fflush(stdout);
+
+	for (int i = 1; i < loops; i++) {
+		pthread_t thread;
+		if ((errno = pthread_create(&thread, NULL, loop, &listeners[i])))
+			die("pthread_create");
+	}
+	loop(&listeners[0]);
 }
