@@ -26,7 +26,7 @@ type pollPoller struct {
 }
 
 func openPoll() (Poller, error) {
-	if _, errno := sys.Poll(nil, 0); errno != 0 { // a sandbox may forbid it
+	if _, errno := sys.Poll(nil, 0); errno != 0 && errno != unix.EINTR { // a sandbox may forbid it
 		return nil, fmt.Errorf("poll: %w", errno)
 	}
 	return &pollPoller{}, nil

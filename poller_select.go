@@ -32,7 +32,7 @@ type selectSets struct{ r, w, x sys.FDSet }
 func openSelect() (Poller, error) {
 	p := &selectPoller{}
 	p.want.grow(0)
-	if _, errno := sys.Select(0, p.want.r, p.want.w, p.want.x, 0); errno != 0 { // a sandbox may forbid it
+	if _, errno := sys.Select(0, p.want.r, p.want.w, p.want.x, 0); errno != 0 && errno != unix.EINTR { // a sandbox may forbid it
 		return nil, fmt.Errorf("select: %w", errno)
 	}
 	return p, nil
@@ -123,12 +123,14 @@ func (p *selectPoller) selectOpen(limit int) (int, sys.Errno) {
 		}
 	}
 	n, errno := sys.Select(limit, p.got.r, p.got.w, p.got.x, 0)
-	switch errno {
-	case 0:
+	if errno == 0 {
 		return n + closed, 0
-	case unix.EBADF, unix.EINTR: // one more was closed meanwhile: the next wait finds it
-		return closed, 0
 	}
+	p.got.empty() // undefined again, and report is going to look
+	if errno == unix.EBADF || errno == unix.EINTR {
+		return closed, 0 // one more was closed meanwhile: the next wait finds it
+	}
+	clear(p.gone)
 	return 0, errno
 }
 
@@ -204,3 +206,5 @@ func (s *selectSets) copy(from *selectSets) {
 	s.w = append(s.w[:0], from.w...)
 	s.x = append(s.x[:0], from.x...)
 }
+
+func (s *selectSets) empty() { clear(s.r); clear(s.w); clear(s.x) }
