@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 )
 
@@ -35,15 +36,15 @@ func resolve(ctx context.Context, address string) (netip.AddrPort, error) {
 	if err != nil {
 		return bad("port %s is not between 0 and 65535", u.Port())
 	}
-	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", u.Hostname())
+	ip, err := netip.ParseAddr(u.Hostname())
 	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("reactor: %w %q: host %q does not resolve: %w", ErrAddress, address, u.Hostname(), err)
-	}
-	ip := ips[0]
-	for _, candidate := range ips {
-		if candidate.Unmap().Is4() {
-			ip = candidate
-			break
+		ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", u.Hostname())
+		if err != nil {
+			return netip.AddrPort{}, fmt.Errorf("reactor: %w %q: host %q does not resolve: %w", ErrAddress, address, u.Hostname(), err)
+		}
+		ip = ips[0]
+		if i := slices.IndexFunc(ips, func(ip netip.Addr) bool { return ip.Unmap().Is4() }); i > 0 {
+			ip = ips[i]
 		}
 	}
 	ip = ip.Unmap()

@@ -66,7 +66,9 @@ type politeParker struct{ l *Loop }
 
 func (p politeParker) wait(timeout time.Duration) (int, error) {
 	n, err := p.l.sel.SelectInto(p.l.batch, 0)
-	if n > 0 || err != nil || timeout <= 0 {
+	// The first look may have taken in the wake-up of a posted function, so that
+	// the second would not return for it.
+	if n > 0 || err != nil || timeout <= 0 || p.l.waiting.Load() {
 		p.l.yield.byTime()
 		return n, err
 	}

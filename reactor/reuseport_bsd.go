@@ -4,4 +4,4 @@ package reactor
 
 // The BSDs' SO_REUSEPORT gives all connections to one of the sockets, so one
 // loop accepts and hands them on.
-const reusePort = 0
+var reusePort = 0

@@ -30,7 +30,7 @@ func Write(fd int, p []byte) (int, Errno) {
 // which it takes the first [MaxPieces] that are not empty.
 func Writev(fd int, pieces [][]byte) (int, Errno) {
 	if h := hooks.Load(); h != nil {
-		args := fmt.Sprintf("%d pieces", len(pieces))
+		args := fmt.Sprintf("%d pieces, %d bytes", len(pieces), total(pieces))
 		return h.do(Call{Op: OpWritev, FD: fd, Args: args}, func(*Call) (int, Errno) { return writev(fd, pieces) })
 	}
 	return writev(fd, pieces)

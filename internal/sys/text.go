@@ -57,3 +57,11 @@ func errnoOf(err error) Errno {
 	}
 	return unix.EINVAL // x/sys found the arguments wrong before asking the kernel
 }
+
+// total is how many bytes pieces hold.
+func total(pieces [][]byte) (n int) {
+	for _, p := range pieces {
+		n += len(p)
+	}
+	return n
+}
