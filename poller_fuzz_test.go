@@ -35,6 +35,7 @@ func FuzzPollersAgree(f *testing.F) {
 		"w7 b7 f7 R6 f7 c6",                   // a pipe whose reader goes
 		"b0 b1 b2 b3 b4 b5 b6 b7 f1 f7 c0 c6", // all at once
 		"b0 d0 s1 n0 r0 s1 d0 n0 b0",          // closed after its removal, the number made anew
+		"b0 f0 x0 R1 c1",                      // hung up with no room left
 		"r6 s7 w6 u6 w6 b6 c7 w6 r6",
 	} {
 		f.Add([]byte(strings.ReplaceAll(s, " ", "")))
@@ -217,8 +218,9 @@ func (w *watched) fold(b iomux.Backend, got []iomux.Ready) interest {
 			w.Fatalf("%s reports %v, which nobody asked for: %v", b, r, w.ends)
 		}
 		e := r.Events & w.ends[i].asked
-		if w.ends[i].pipe && w.ends[i].reads {
-			e &^= W // the end of a pipe that is read has room for poll, none for select
+		// A hang-up without room: writable for all but Linux's select.
+		if raw := w.pollBits(r.FD); raw&hup != 0 && raw&(out|fail) == 0 {
+			e &^= W
 		}
 		if e != 0 {
 			found[r.FD] = e
