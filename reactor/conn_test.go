@@ -18,6 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"example.com/iomux"
 	"example.com/iomux/internal/sys"
 )
 
@@ -287,6 +288,11 @@ func TestAPeerThatNeverReadsIsNotReadFrom(t *testing.T) {
 		if err := receive(t, sent); err != nil {
 			t.Error(err)
 		}
+		onLoop(t, server.Loop(), func() {
+			if server.choked || server.blocked || server.interest != iomux.Readable || server.out.head != nil {
+				t.Errorf("when all is sent: choked %v, blocked %v, interest %v", server.choked, server.blocked, server.interest)
+			}
+		})
 	})
 }
 

@@ -219,7 +219,7 @@ const (
 
 // byTime yields if the last time was long enough ago.
 func (y *yielder) byTime() {
-	if now := time.Since(y.start); now-y.last >= yieldEvery && now >= y.keep {
+	if y.due(time.Since(y.start)) {
 		y.now()
 	}
 }
@@ -228,20 +228,31 @@ func (y *yielder) byTime() {
 func (y *yielder) now() {
 	before := time.Since(y.start)
 	runtime.Gosched()
-	y.last = time.Since(y.start)
-	if took := y.last - before; took > contended {
-		y.keep = y.last + min(took, keepLimit)
+	y.yielded(before, time.Since(y.start))
+}
+
+// due reports whether it is time to yield.
+func (y *yielder) due(now time.Duration) bool {
+	return now-y.last >= yieldEvery && now >= y.keep
+}
+
+// yielded takes in how long a yield took.
+func (y *yielder) yielded(before, after time.Duration) {
+	y.last = after
+	if took := after - before; took > contended {
+		y.keep = after + min(took, keepLimit)
 	}
 }
 
-// keeps is how much longer the loop need not yield, 0 or less if it should.
+// keeps is how much longer the loop need not yield; 0 if it should. The clock is
+// looked at only while it matters.
 func (y *yielder) keeps() time.Duration {
 	if y.keep == 0 {
 		return 0
 	}
 	keep := y.keep - time.Since(y.start)
 	if keep <= 0 {
-		y.keep = 0
+		y.keep, keep = 0, 0
 	}
 	return keep
 }
