@@ -21,9 +21,11 @@ import (
 	"time"
 )
 
-// patience is for programs to be compiled on a busy machine, and bounds what
-// would otherwise hang.
-const patience = 5 * time.Minute
+// These bound what would otherwise hang, on a machine busy with other things.
+const (
+	patience   = 5 * time.Minute  // for a program to be compiled and to start
+	answerTime = 30 * time.Second // for one that runs to answer or to end
+)
 
 // Every program in the README is an echo server on a fixed port. Here each is
 // built, run on a free port, talked to and ended.
@@ -76,7 +78,7 @@ func freePort(t *testing.T) string {
 func talk(t *testing.T, address string) {
 	t.Helper()
 	var conn net.Conn
-	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(answerTime); ; time.Sleep(10 * time.Millisecond) {
 		var err error
 		if conn, err = net.Dial("tcp", address); err == nil {
 			break
@@ -86,7 +88,7 @@ func talk(t *testing.T, address string) {
 		}
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(answerTime)); err != nil {
 		t.Fatal(err)
 	}
 	const line = "to the server and back\n"
@@ -94,8 +96,8 @@ func talk(t *testing.T, address string) {
 		t.Fatal(err)
 	}
 	got := make([]byte, len(line))
-	if _, err := io.ReadFull(conn, got); err != nil || string(got) != line {
-		t.Fatalf("sent %q, got %q, %v", line, got, err)
+	if n, err := io.ReadFull(conn, got); err != nil || string(got) != line {
+		t.Fatalf("sent %q, got %q, %v", line, got[:n], err)
 	}
 }
 
@@ -218,7 +220,7 @@ func listen(t *testing.T, command string) (address string, err error) {
 		p.signal(syscall.SIGINT)
 		select {
 		case <-p.done:
-		case <-time.After(patience):
+		case <-time.After(answerTime):
 			t.Errorf("%s, interrupted: still runs", command)
 		}
 	})
@@ -252,7 +254,7 @@ func netcat(t *testing.T, words []string, server string) {
 		t.Fatal(err)
 	}
 	p := start(t, cmd)
-	defer time.AfterFunc(patience, func() { p.signal(syscall.SIGKILL) }).Stop()
+	defer time.AfterFunc(answerTime, func() { p.signal(syscall.SIGKILL) }).Stop()
 	if _, err := io.WriteString(stdin, "hello\n"); err != nil {
 		t.Fatal(err)
 	}
