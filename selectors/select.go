@@ -2,6 +2,7 @@ package selectors
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"example.com/iomux"
@@ -19,7 +20,13 @@ func (s *Selector[T]) Select(timeout time.Duration) ([]Ready[T], error) {
 		return nil, err
 	}
 	defer s.leave()
-	if need := max(s.count, 1); len(s.ready) < need {
+	// All that is ready is to fit: the waker too, and on kqueue an event for each
+	// of a key's two filters (CPython issue 110038).
+	need := s.count + 1
+	if s.poller.Backend() == iomux.Kqueue {
+		need += s.count
+	}
+	if len(s.ready) < need {
 		s.ready = make([]Ready[T], max(need, 2*len(s.ready)))
 	}
 	n, err := s.fill(s.ready, timeout)
@@ -27,8 +34,9 @@ func (s *Selector[T]) Select(timeout time.Duration) ([]Ready[T], error) {
 }
 
 // SelectInto is Select into a slice of the caller's, whose length bounds the
-// batch: what does not fit comes with the next call. It returns how many entries
-// it filled. iomux.ErrNoRoom: dst is empty.
+// batch: what does not fit comes with the next call, on kqueue one of a key's two
+// conditions too. It returns how many entries it filled. iomux.ErrNoRoom: dst is
+// empty.
 func (s *Selector[T]) SelectInto(dst []Ready[T], timeout time.Duration) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -72,11 +80,12 @@ func (s *Selector[T]) fill(dst []Ready[T], timeout time.Duration) (int, error) {
 		s.raw = make([]iomux.Ready, len(dst))
 	}
 	for {
+		before := s.seq
 		n, err := s.wait(s.raw[:len(dst)], timeout)
 		if err != nil {
 			return 0, fmt.Errorf("selectors: select: %w", err)
 		}
-		found, woken, err := s.translate(dst, s.raw[:n])
+		found, woken, err := s.translate(dst, s.raw[:n], before)
 		if found > 0 || woken || err != nil || timeout <= 0 {
 			return found, err
 		}
@@ -105,8 +114,8 @@ func (s *Selector[T]) wait(raw []iomux.Ready, timeout time.Duration) (int, error
 }
 
 // translate turns what the poller found into keys; woken says that Wake was
-// called.
-func (s *Selector[T]) translate(dst []Ready[T], raw []iomux.Ready) (n int, woken bool, err error) {
+// called. before is the last registration made before the wait.
+func (s *Selector[T]) translate(dst []Ready[T], raw []iomux.Ready, before uint64) (n int, woken bool, err error) {
 	for i := range raw {
 		r := &raw[i]
 		if r.FD == s.waker.fd() {
@@ -120,7 +129,8 @@ func (s *Selector[T]) translate(dst []Ready[T], raw []iomux.Ready) (n int, woken
 		}
 		sl := &s.slots[r.FD]
 		if sl.suspect {
-			ghost, err := s.exorcise(sl, r.FD)
+			told := slices.ContainsFunc(dst[:n], func(d Ready[T]) bool { return d.Key.FD == r.FD })
+			ghost, err := s.exorcise(sl, r.FD, told)
 			if err != nil {
 				return n, woken, err
 			}
@@ -131,8 +141,17 @@ func (s *Selector[T]) translate(dst []Ready[T], raw []iomux.Ready) (n int, woken
 		if !sl.registered {
 			continue
 		}
+		// What was registered during the wait may have the number of one that was
+		// not any more: then the event may be the other's.
+		if sl.key.seq > before && !isReady(r.FD, sl.key.Events) {
+			continue
+		}
 		found := r.Events & sl.key.Events
-		if found == 0 { // an error on a descriptor watched for urgent data only
+		if found == 0 {
+			if r.Raw&(iomux.RawErr|iomux.RawHup|iomux.RawNval) == 0 {
+				continue // the interest was changed during the wait
+			}
+			// An error on a descriptor that is watched for urgent data only.
 			found = sl.key.Events & iomux.Conditions
 		}
 		dst[n] = Ready[T]{Key: sl.key, Events: found, Raw: r.Raw}
@@ -143,11 +162,12 @@ func (s *Selector[T]) translate(dst []Ready[T], raw []iomux.Ready) (n int, woken
 
 // exorcise looks into an event of a number whose last removal the kernel
 // refused. It is a ghost, an entry of an older description, if the number is not
-// registered now or is not ready when asked directly. A ghost cannot be removed
-// through its number, so the poller is replaced by a new one without it; there
-// every key is armed afresh, Edge and OneShot ones too.
-func (s *Selector[T]) exorcise(sl *slot[T], fd int) (ghost bool, err error) {
-	if sl.registered && isReady(fd, sl.key.Events) {
+// registered now, or is not ready when asked directly, or has been told of in
+// this batch already. A ghost cannot be removed through its number, so the poller
+// is replaced by a new one without it; there every key is armed afresh, Edge and
+// OneShot ones too.
+func (s *Selector[T]) exorcise(sl *slot[T], fd int, told bool) (ghost bool, err error) {
+	if sl.registered && !told && isReady(fd, sl.key.Events) {
 		return false, nil
 	}
 	fresh, err := iomux.Open(s.poller.Backend())

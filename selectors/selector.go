@@ -239,7 +239,11 @@ func (s *Selector[T]) Live(k Key[T]) bool {
 }
 
 // Backend says which backend is in use.
-func (s *Selector[T]) Backend() iomux.Backend { return s.poller.Backend() }
+func (s *Selector[T]) Backend() iomux.Backend {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.poller.Backend()
+}
 
 // Fd is the poller's own descriptor, as Python's fileno, or -1: the backend has
 // none, or the selector is closed. It is readable while Select would return at
