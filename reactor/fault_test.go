@@ -149,6 +149,34 @@ func TestOutOfDescriptors(t *testing.T) {
 	}
 }
 
+// While accept fails and connections wait, the listener is always readable; that
+// must not keep the loop busy.
+func TestAcceptDoesNotSpin(t *testing.T) {
+	everywhere(t, func(t *testing.T, o Options) {
+		_, ln, _ := serve(t, o, echo)
+		held := dial(t, ln)
+		roundTrip(t, held, "before")
+		var accepts atomic.Int64
+		restore := sys.SetHooks(&sys.Hooks{Fault: func(c sys.Call) sys.Errno {
+			if c.Op == sys.OpAccept {
+				accepts.Add(1)
+				return unix.ENFILE // nor does the reserve help: others take it
+			}
+			return 0
+		}})
+		waiting := dial(t, ln)
+		const turns = 500
+		for range turns {
+			roundTrip(t, held, "a turn")
+		}
+		restore()
+		if n := accepts.Load(); n == 0 || n > turns/5 {
+			t.Errorf("%d calls of accept in %d turns", n, turns)
+		}
+		roundTrip(t, waiting, "served in the end")
+	})
+}
+
 // The pauses grow, but not beyond a second.
 func TestAcceptBackoff(t *testing.T) {
 	noLeaks(t)

@@ -273,6 +273,26 @@ func TestAPanicEndsItsConnectionOnly(t *testing.T) {
 	})
 }
 
+// Functions posted behind one that panics still run.
+func TestAPanicLosesNoPost(t *testing.T) {
+	everywhere(t, func(t *testing.T, o Options) {
+		g, _, _ := serve(t, o, NopHandler{})
+		ran := make(chan int, 10)
+		onLoop(t, g.loops[0], func() { // so that the next turn has all of them
+			for i := range 5 {
+				if err := g.loops[0].Post(func() { ran <- i; panic(i) }); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		for i := range 5 {
+			if got := receive(t, ran); got != i {
+				t.Errorf("%d ran, want %d", got, i)
+			}
+		}
+	})
+}
+
 func TestAWrongCountIsAPanic(t *testing.T) {
 	noLeaks(t)
 	for _, n := range []int{-1, 2} {
