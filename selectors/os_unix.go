@@ -12,9 +12,10 @@ import (
 )
 
 // wasClosed reports whether a poller's error means that the descriptor is not
-// open, or is another one than was registered.
+// open, or is another one than was registered: the poller's own even, which took
+// the number and of which epoll says EINVAL.
 func wasClosed(err error) bool {
-	return errors.Is(err, unix.EBADF) || errors.Is(err, unix.ENOENT)
+	return errors.Is(err, unix.EBADF) || errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EINVAL)
 }
 
 // isReady asks poll(2) about one descriptor alone.

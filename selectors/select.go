@@ -177,8 +177,12 @@ func (s *Selector[T]) exorcise(sl *slot[T], fd int, told bool) (ghost bool, err 
 	err = fresh.Update(s.waker.fd(), 0, iomux.Readable)
 	for i := 0; i < len(s.slots) && err == nil; i++ {
 		if key := s.slots[i].key; s.slots[i].registered {
-			// Closed while registered: the old poller had forgotten it too.
-			if err = fresh.Update(key.FD, 0, key.Events); wasClosed(err) {
+			// What the old poller does not know was closed while registered, and
+			// the number may be another's by now, the new poller's own even.
+			if err = s.poller.Update(key.FD, key.Events, key.Events); err == nil {
+				err = fresh.Update(key.FD, 0, key.Events)
+			}
+			if wasClosed(err) {
 				err = nil
 			}
 		}
