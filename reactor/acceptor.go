@@ -36,6 +36,8 @@ const (
 // served too.
 func (a *acceptor) ready(iomux.Events, iomux.Raw) {
 	a.loop.current = nil
+	var last sys.Errno // of the calls that failed
+	accepted := false
 	for range acceptBudget {
 		if a.fd < 0 || a.paused {
 			return
@@ -44,20 +46,26 @@ func (a *acceptor) ready(iomux.Events, iomux.Raw) {
 		switch {
 		case errno == 0:
 			a.backoff = 0
+			accepted = true
 			a.hand(fd, remote)
 		case errno == unix.EAGAIN:
 			return
 		case exhausted(errno):
 			a.refuse(errno)
 			return
-		case errno == unix.EBADF || errno == unix.EINVAL || errno == unix.ENOTSOCK || errno == unix.EOPNOTSUPP:
+		case errno == unix.EBADF || errno == unix.EINVAL || errno == unix.ENOTSOCK:
 			a.trouble("cannot accept; the listener is closed", errno)
 			a.close()
 			return
+		default:
+			// About one connection, which failed before it was accepted
+			// (ECONNABORTED, and on Linux any error of the network,
+			// accept(2)), or a signal: on to the next one.
+			last = errno
 		}
-		// Anything else is about one connection, which failed before it was
-		// accepted (ECONNABORTED, and on Linux any error of the network,
-		// accept(2)), or a signal: on to the next one.
+	}
+	if !accepted { // it was not about one connection after all
+		a.backOff("accepting fails; it pauses", last)
 	}
 }
 
@@ -99,8 +107,13 @@ func (a *acceptor) refuse(errno sys.Errno) {
 			break
 		}
 	}
+	a.backOff("out of resources; accepting pauses", errno, "refused", refused)
+}
+
+// backOff pauses for twice as long as last time.
+func (a *acceptor) backOff(why string, errno sys.Errno, attrs ...any) {
 	a.backoff = min(max(2*a.backoff, minBackoff), maxBackoff)
-	a.trouble("out of resources; accepting pauses", errno, "pause", a.backoff, "refused", refused)
+	a.trouble(why, errno, append(attrs, "pause", a.backoff)...)
 	a.pause(a.backoff)
 }
 

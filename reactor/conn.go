@@ -312,7 +312,8 @@ func (c *Conn) PauseReading() {
 	c.touch()
 }
 
-// ResumeReading undoes PauseReading.
+// ResumeReading undoes PauseReading. What Data left unused comes back with the
+// next input, not before.
 func (c *Conn) ResumeReading() {
 	c.paused = false
 	c.touch()

@@ -190,9 +190,13 @@ func (p *fairParker) hold(timeout time.Duration) (int, error) {
 }
 
 func (p *fairParker) close() {
+	if p.file == nil { // closed, and could not be opened again
+		return
+	}
 	if err := p.file.Close(); err != nil {
 		p.l.log.Error("cannot close a loop's descriptor", "err", err)
 	}
+	p.file = nil
 }
 
 // yielder lets other goroutines of the processor run while a loop is busy: a
