@@ -25,4 +25,4 @@ func (*waker) close() error { return nil }
 
 func wasClosed(error) bool { return false }
 
-func isReady(int, iomux.Events) bool { return true }
+func readyNow(_ int, events iomux.Events) iomux.Events { return events & iomux.Conditions }

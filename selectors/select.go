@@ -79,20 +79,27 @@ func (s *Selector[T]) fill(dst []Ready[T], timeout time.Duration) (int, error) {
 	if len(s.raw) < len(dst) {
 		s.raw = make([]iomux.Ready, len(dst))
 	}
+	woken := false
 	for {
-		before := s.seq
+		before, ghosts := s.seq, s.ghosts
 		n, err := s.wait(s.raw[:len(dst)], timeout)
 		if err != nil {
 			return 0, fmt.Errorf("selectors: select: %w", err)
 		}
-		found, woken, err := s.translate(dst, s.raw[:n], before)
-		if found > 0 || woken || err != nil || timeout <= 0 {
+		found, asked, err := s.translate(dst, s.raw[:n], before)
+		woken = woken || asked
+		if found > 0 || err != nil {
 			return found, err
 		}
-		if timeout != Forever {
-			if timeout = time.Until(end); timeout <= 0 {
-				return 0, nil
-			}
+		if timeout > 0 && timeout != Forever {
+			timeout = time.Until(end)
+		}
+		if woken {
+			timeout = 0
+		}
+		// With a new poller, what is ready has yet to be seen.
+		if timeout <= 0 && s.ghosts == ghosts {
+			return 0, nil
 		}
 	}
 }
@@ -130,29 +137,29 @@ func (s *Selector[T]) translate(dst []Ready[T], raw []iomux.Ready, before uint64
 		sl := &s.slots[r.FD]
 		if sl.suspect {
 			told := slices.ContainsFunc(dst[:n], func(d Ready[T]) bool { return d.Key.FD == r.FD })
-			ghost, err := s.exorcise(sl, r.FD, told)
+			ghost, err := s.exorcise(sl, r, told)
 			if err != nil {
 				return n, woken, err
 			}
 			if ghost {
-				continue
+				return 0, woken, nil // all that is ready comes again, from the new poller
 			}
 		}
 		if !sl.registered {
 			continue
 		}
-		// What was registered during the wait may have the number of one that was
-		// not any more: then the event may be the other's.
-		if sl.key.seq > before && !isReady(r.FD, sl.key.Events) {
-			continue
-		}
 		found := r.Events & sl.key.Events
-		if found == 0 {
-			if r.Raw&(iomux.RawErr|iomux.RawHup|iomux.RawNval) == 0 {
-				continue // the interest was changed during the wait
-			}
+		if found == 0 && r.Raw&(iomux.RawErr|iomux.RawHup|iomux.RawNval) != 0 {
 			// An error on a descriptor that is watched for urgent data only.
 			found = sl.key.Events & iomux.Conditions
+		}
+		if sl.key.seq > before {
+			// Registered during the wait, perhaps in place of another with this
+			// number: then the event may be the other's.
+			found = readyNow(r.FD, found)
+		}
+		if found == 0 {
+			continue // not any more, or the interest was changed during the wait
 		}
 		dst[n] = Ready[T]{Key: sl.key, Events: found, Raw: r.Raw}
 		n++
@@ -162,12 +169,13 @@ func (s *Selector[T]) translate(dst []Ready[T], raw []iomux.Ready, before uint64
 
 // exorcise looks into an event of a number whose last removal the kernel
 // refused. It is a ghost, an entry of an older description, if the number is not
-// registered now, or is not ready when asked directly, or has been told of in
-// this batch already. A ghost cannot be removed through its number, so the poller
-// is replaced by a new one without it; there every key is armed afresh, Edge and
-// OneShot ones too.
-func (s *Selector[T]) exorcise(sl *slot[T], fd int, told bool) (ghost bool, err error) {
-	if sl.registered && !told && isReady(fd, sl.key.Events) {
+// registered now, or is not ready as it says when asked directly, or has been
+// told of in this batch already. A ghost cannot be removed through its number, so
+// the poller is replaced by a new one without it; there every key is armed
+// afresh, Edge and OneShot ones too.
+func (s *Selector[T]) exorcise(sl *slot[T], r *iomux.Ready, told bool) (ghost bool, err error) {
+	fd, events := r.FD, r.Events&sl.key.Events
+	if sl.registered && !told && readyNow(fd, events) == events {
 		return false, nil
 	}
 	fresh, err := iomux.Open(s.poller.Backend())
