@@ -1,0 +1,8 @@
+module example.com/iomux/itest
+
+go 1.26.0
+
+require example.com/iomux v0.0.0
+
+// As in cmd.
+replace example.com/iomux => ..
