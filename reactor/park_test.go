@@ -108,7 +108,7 @@ func TestParkAfterAGhost(t *testing.T) {
 	c := dial(t, ln)
 	roundTrip(t, c, "before")
 	var fds [2]int
-	if err := unix.Pipe2(fds[:], unix.O_NONBLOCK|unix.O_CLOEXEC); err != nil {
+	if err := unix.Pipe(fds[:]); err != nil {
 		t.Fatal(err)
 	}
 	dup, err := unix.Dup(fds[0])
