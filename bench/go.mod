@@ -7,3 +7,5 @@ require (
 	github.com/HdrHistogram/hdrhistogram-go v1.4.0
 	golang.org/x/sys v0.49.0
 )
+
+replace example.com/iomux => ../

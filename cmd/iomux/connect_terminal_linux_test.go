@@ -195,7 +195,7 @@ func TestConnectShowsPartialLines(t *testing.T) {
 // Ctrl-D, and a second one, on a terminal that is not raw any more, ends it.
 func TestConnectInterrupted(t *testing.T) {
 	released := make(chan struct{})
-	t.Cleanup(func() { close(released) })
+	defer close(released)
 	halfClosed := make(chan error, 1)
 	url := serveOne(t, func(conn *net.TCPConn) {
 		_, err := io.Copy(io.Discard, conn)
