@@ -1,0 +1,12 @@
+//go:build darwin || dragonfly || freebsd || netbsd || openbsd
+
+package sys
+
+import "testing"
+
+// acceptAllocatesNothing: here x/sys decodes the peer's address.
+const acceptAllocatesNothing = false
+
+// benchmarkRawRead has nothing to measure: there is no RawSyscall that all of
+// these systems allow.
+func benchmarkRawRead(*testing.B, int, []byte) {}
