@@ -178,7 +178,7 @@ func (m *model) do(what byte, i int) {
 		m.replace(s, false)
 	case 'c':
 		if s.peer >= 0 {
-			m.fixture.close(s.peer)
+			m.close(s.peer)
 			s.peer = -1
 		}
 	case 'R':
@@ -196,14 +196,14 @@ func (m *model) do(what byte, i int) {
 func (m *model) replace(s *sock, haunted bool) {
 	m.Helper()
 	number, peer := s.fd, s.peer
-	m.fixture.close(number)
+	m.close(number)
 	m.forget(s)
 	a, b := m.pairAt(number)
 	s.fd, s.peer, s.bytes = a, b, 0
 	if haunted {
 		s.ghosts = append(s.ghosts, ghost{peer: peer})
 	} else if peer >= 0 {
-		m.fixture.close(peer)
+		m.close(peer)
 	}
 }
 

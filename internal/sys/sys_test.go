@@ -258,7 +258,7 @@ func TestAccept(t *testing.T) {
 					conns = append(conns, conn)
 				}
 			})
-			for _, fd := range append(clients, conns...) {
+			for _, fd := range slices.Concat(clients, conns) {
 				ok(t, Close(fd))
 			}
 			if len(conns) != len(clients) {
