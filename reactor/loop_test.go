@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"example.com/iomux/internal/leaktest"
 	"example.com/iomux/internal/sys"
 )
 
@@ -294,7 +295,7 @@ func TestAPanicLosesNoPost(t *testing.T) {
 }
 
 func TestAWrongCountIsAPanic(t *testing.T) {
-	noLeaks(t)
+	leaktest.Check(t)
 	for _, n := range []int{-1, 2} {
 		end := make(chan error, 1)
 		_, ln, _ := serve(t, Options{Loops: 1}, handler{
@@ -484,7 +485,7 @@ func TestAPanicDuringShutdown(t *testing.T) {
 }
 
 func TestListenAndServe(t *testing.T) {
-	noLeaks(t)
+	leaktest.Check(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if err := ListenAndServe(ctx, "tcp://127.0.0.1:0", NopHandler{}); err != nil {

@@ -9,14 +9,13 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"os"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"example.com/iomux"
+	"example.com/iomux/internal/leaktest"
 	"example.com/iomux/internal/sys"
 )
 
@@ -52,42 +51,10 @@ func variants() (list []variant) {
 func everywhere(t *testing.T, test func(t *testing.T, o Options)) {
 	for _, v := range variants() {
 		t.Run(string(v.backend)+"/"+string(v.wait), func(t *testing.T) {
-			noLeaks(t)
+			leaktest.Check(t)
 			test(t, Options{Backend: v.backend, Wait: v.wait, Loops: 1})
 		})
 	}
-}
-
-// noLeaks fails the test if it ends with more descriptors or goroutines than it
-// began with.
-func noLeaks(t *testing.T) {
-	t.Helper()
-	// The runtime's own poller opens its descriptors with the first socket.
-	if ln, err := net.Listen("tcp", "127.0.0.1:0"); err != nil {
-		t.Fatal(err)
-	} else if err := ln.Close(); err != nil {
-		t.Fatal(err)
-	}
-	goroutines, fds := runtime.NumGoroutine(), openFDs(t)
-	t.Cleanup(func() {
-		// Goroutines that have done their work still need to be scheduled to end.
-		for end := time.Now().Add(patience); runtime.NumGoroutine() > goroutines || openFDs(t) > fds; runtime.Gosched() {
-			if time.Now().After(end) {
-				buf := make([]byte, 1<<20)
-				t.Errorf("%d goroutines and %d descriptors, %d and %d before\n%s", runtime.NumGoroutine(), openFDs(t), goroutines, fds, buf[:runtime.Stack(buf, true)])
-				return
-			}
-		}
-	})
-}
-
-func openFDs(t *testing.T) int {
-	t.Helper()
-	list, err := os.ReadDir("/dev/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(list)
 }
 
 // handler is a Handler of three functions, each of which may be nil.

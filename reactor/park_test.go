@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"example.com/iomux"
+	"example.com/iomux/internal/leaktest"
 	"example.com/iomux/internal/sys"
 )
 
@@ -98,7 +99,7 @@ func TestTimersEndAPark(t *testing.T) {
 // The selector replaces its poller to get rid of a ghost; the loop parks on the
 // new one.
 func TestParkAfterAGhost(t *testing.T) {
-	noLeaks(t)
+	leaktest.Check(t)
 	if iomux.Backends()[0] != iomux.Epoll {
 		t.Log("only epoll has ghosts: nothing to test here")
 		return
