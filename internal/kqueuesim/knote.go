@@ -31,7 +31,8 @@ func fileOf(fd int) (file, sys.Errno) {
 	if errno, bad := unix.Fstat(fd, &st).(sys.Errno); bad {
 		return file{}, errno
 	}
-	return file{dev: st.Dev, ino: st.Ino, socket: st.Mode&unix.S_IFMT == unix.S_IFSOCK}, 0
+	dev := uint64(st.Dev) //nolint:unconvert // it is 32 bits wide on MIPS
+	return file{dev: dev, ino: st.Ino, socket: st.Mode&unix.S_IFMT == unix.S_IFSOCK}, 0
 }
 
 // quiet: there is nothing to report before something happens.
