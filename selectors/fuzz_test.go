@@ -196,8 +196,13 @@ func (m *model) do(what byte, i int) {
 func (m *model) replace(s *sock, haunted bool) {
 	m.Helper()
 	number, peer := s.fd, s.peer
+	if m.b == iomux.Kqueue && libkqueue {
+		m.forget(s) // it must be told of the end
+	}
 	m.close(number)
-	m.forget(s)
+	if !(m.b == iomux.Kqueue && libkqueue) {
+		m.forget(s)
+	}
 	a, b := m.pairAt(number)
 	s.fd, s.peer, s.bytes = a, b, 0
 	if haunted {

@@ -22,6 +22,9 @@ import (
 // that keeps it is readable whenever peer has written.
 func (f *fixture) haunt() (number, kept, peer int) {
 	f.Helper()
+	if f.b == iomux.Kqueue && libkqueue {
+		f.Skip("libkqueue keeps the filters of closed descriptors, so what a kqueue does of ghosts is not tested over it: the simulated one does")
+	}
 	a, b := f.pair()
 	f.register(a, R, "dead")
 	kept = f.dup(a, a+20)

@@ -396,7 +396,11 @@ func TestPython_above_fd_setsize(t *testing.T) {
 				f.Fatalf("after %d: %v", i, err)
 			}
 		}
-		if got := f.selected(generous); len(got) != many {
+		want := many
+		if f.b == iomux.Kqueue && libkqueue {
+			want = 512
+		}
+		if got := f.selected(generous); len(got) != want {
 			f.Errorf("%d of %d in one call", len(got), many)
 		}
 	})

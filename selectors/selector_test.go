@@ -29,6 +29,10 @@ const (
 	RW = R | W
 )
 
+// libkqueue: the kqueue under test is libkqueue. It keeps what is registered of a
+// closed descriptor, and returns no more than 512 events at a time.
+var libkqueue bool
+
 // generous is a timeout that no Select in a test that passes runs into.
 const generous = 20 * time.Second
 
