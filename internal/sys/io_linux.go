@@ -45,19 +45,9 @@ func write(fd int, p []byte) (int, Errno) {
 }
 
 func writev(fd int, pieces [][]byte) (int, Errno) {
-	var iov [MaxPieces]unix.Iovec
-	n := 0
-	for _, p := range pieces {
-		if len(p) == 0 {
-			continue
-		}
-		iov[n].Base = unsafe.SliceData(p)
-		iov[n].SetLen(len(p))
-		if n++; n == MaxPieces {
-			break
-		}
-	}
-	return ret3(unix.RawSyscall(unix.SYS_WRITEV, uintptr(fd), uintptr(unsafe.Pointer(&iov)), uintptr(n)))
+	var v iovecs
+	n := v.fill(pieces)
+	return ret3(unix.RawSyscall(unix.SYS_WRITEV, uintptr(fd), uintptr(unsafe.Pointer(&v)), uintptr(n)))
 }
 
 // ret3 turns a system call's raw answer into this package's.
