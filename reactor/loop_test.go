@@ -199,7 +199,7 @@ func TestAPanicEndsItsConnectionOnly(t *testing.T) {
 		}{
 			{"panic", func() { panic("boom") }},
 			{"runtime error", func() { var m map[string]int; m["x"]++ }},
-			{"nil panic", func() { panic(nil) }}, //nolint:govet // as a handler might
+			{"nil panic", func() { panic(nil) }}, // as a handler might
 			{"Goexit", runtime.Goexit},
 		} {
 			for _, where := range []string{"Opened", "Data", "Closed", "Conn.Post", "Loop.Post", "timer"} {

@@ -47,14 +47,13 @@ func printBackends(w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(table, "BACKEND\tWORKS\tWAIT\tCHOSEN\tWHY")
 	for _, b := range knownBackends {
-		works, wait, chosen, why := "yes", "", "", "works here; take it with --backend "+string(b)
+		works, wait, chosen, why := "yes", "-", "", "works here; take it with --backend "+string(b)
 		if err := opens(b); err != nil {
-			works, wait, why = "no", "-", oneLine(err)
+			works, why = "no", oneLine(err)
+		} else if mode, err := waitMode(b); err != nil {
+			why = oneLine(err)
 		} else {
-			var err error
-			if wait, err = waitMode(b); err != nil {
-				why = oneLine(err)
-			}
+			wait = mode
 		}
 		if len(usable) > 0 && usable[0] == b {
 			chosen, why = "yes", "the best that works here: first of "+fmt.Sprint(usable)
