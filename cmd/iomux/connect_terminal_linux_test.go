@@ -158,9 +158,13 @@ func TestConnectMakesTheNetworkHarmless(t *testing.T) {
 		t.Errorf("it got through: %q", term.screen.String())
 	}
 
-	// Input from a pipe makes the screen no safer.
+	// Input from a pipe makes the screen no safer. It is read, or closing would
+	// reset the connection.
 	url = serveOne(t, func(conn *net.TCPConn) {
 		if _, err := io.WriteString(conn, attack); err != nil {
+			t.Error(err)
+		}
+		if _, err := io.Copy(io.Discard, conn); err != nil {
 			t.Error(err)
 		}
 	})
