@@ -138,3 +138,13 @@ func epollWithoutPwait2(t *testing.T, name string) {
 		t.Run(c.name, func(t *testing.T) { c.test(newFixture(t, iomux.Epoll)) })
 	}
 }
+
+// Linux's system call takes longer sets than the C library's, so there select
+// has no limit; where it has one, it is refused in Update.
+func TestSelectBeyondFDSetSize(t *testing.T) {
+	f := newFixture(t, iomux.Select)
+	a, _ := f.pair()
+	high := f.dupAbove(a, 5000)
+	f.update(high, 0, RW)
+	f.expect(RW, interest{high: W})
+}

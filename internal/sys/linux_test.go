@@ -303,14 +303,40 @@ func TestHookedCallsAreAll(t *testing.T) {
 	}
 }
 
+// What EpollWait is told to wait it waits, to the nanosecond and on the older
+// call too.
+func TestEpollWaitTimeout(t *testing.T) {
+	epfd, e := EpollCreate()
+	ok(t, e)
+	defer Close(epfd)
+	defer noPwait2.Store(noPwait2.Load())
+	for _, old := range []bool{noPwait2.Load(), true} {
+		noPwait2.Store(old)
+		for _, d := range []time.Duration{0, 1, time.Microsecond, 300 * time.Microsecond, 1999999, 3100 * time.Microsecond} {
+			for {
+				start := time.Now()
+				n, e := EpollWait(epfd, make([]unix.EpollEvent, 1), d)
+				took := time.Since(start)
+				if e == unix.EINTR {
+					continue
+				}
+				if n != 0 || e != 0 || took < d {
+					t.Errorf("EpollWait(%v) = %d, %v after %v", d, n, e, took)
+				}
+				break
+			}
+		}
+	}
+}
+
 // A kernel without epoll_pwait2, or a sandbox that forbids it, is asked once.
 func TestEpollWaitWithoutPwait2(t *testing.T) {
 	epfd, e := EpollCreate()
 	ok(t, e)
 	defer Close(epfd)
+	defer noPwait2.Store(noPwait2.Load())
 	for _, refusal := range []Errno{unix.ENOSYS, unix.EPERM} {
 		noPwait2.Store(false)
-		defer noPwait2.Store(noPwait2.Load())
 		var asked []string
 		restore := SetHooks(&Hooks{
 			Fault: func(c Call) Errno {
