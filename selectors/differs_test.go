@@ -183,6 +183,8 @@ func TestDiffers_changesDoNotEndSelect(t *testing.T) {
 	each(t, func(f *fixture) {
 		idle, _ := f.pair()
 		f.register(idle, R, "idle")
+		f.sel.Wake()
+		f.woken() // and that is over
 		const timeout = 50 * time.Millisecond
 		start := time.Now()
 		results := f.blocked(timeout)

@@ -217,7 +217,9 @@ func TestGhostLeavesTheRest(t *testing.T) {
 			f.expect()
 		}
 		f.sel.Wake()
-		f.same(f.selected(generous)[:0], nil)
+		if len(f.selected(generous)) > 6 {
+			f.Error("more is ready than there was")
+		}
 		if fd := f.sel.Fd(); fd >= 0 {
 			if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil {
 				f.Errorf("Fd(): %v", err)
@@ -226,16 +228,43 @@ func TestGhostLeavesTheRest(t *testing.T) {
 	})
 }
 
-// A wake-up while the poller is being replaced is not lost.
+// A number that was closed while registered belongs to a stranger when the
+// poller is replaced. epoll had forgotten it, and the new one must not learn it.
+func TestGhostAndStranger(t *testing.T) {
+	each(t, func(f *fixture) {
+		gone, _ := f.pair()
+		f.register(gone, RW, "gone")
+		_, _, peer := f.haunt()
+		f.close(gone)
+		f.pairAt(gone)
+		f.write(peer, "boo")
+		for range 3 {
+			got := f.selected(0)
+			if f.b == iomux.Poll || f.b == iomux.Select { // they know numbers only
+				f.same(got, []string{"gone Writable"})
+			} else {
+				f.same(got, nil)
+			}
+		}
+		if got := f.sel.Ghosts(); got != f.ghosts() {
+			f.Errorf("Ghosts() = %d", got)
+		}
+		f.unregister(gone)
+		f.register(gone, W, "stranger")
+		f.expect("stranger Writable")
+	})
+}
+
+// A wake-up while the poller is being replaced is not lost, nor one afterwards.
 func TestGhostAndWake(t *testing.T) {
 	each(t, func(f *fixture) {
 		_, _, peer := f.haunt()
 		f.write(peer, "boo")
 		f.sel.Wake()
-		f.same(f.selected(generous), nil)
+		f.woken()
 		f.expect()
 		f.sel.Wake()
-		f.same(f.selected(generous), nil)
+		f.woken()
 		if got := f.sel.Ghosts(); got != f.ghosts() {
 			f.Errorf("Ghosts() = %d", got)
 		}

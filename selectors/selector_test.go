@@ -201,6 +201,16 @@ func (f *fixture) expect(want ...string) {
 	f.same(f.selected(0), want)
 }
 
+// woken wants the next Select to be ended by a Wake, with nothing ready.
+func (f *fixture) woken() {
+	f.Helper()
+	start := time.Now()
+	f.same(f.selected(generous), nil)
+	if time.Since(start) >= generous {
+		f.Fatal("a wake-up was lost")
+	}
+}
+
 func (f *fixture) same(got, want []string) {
 	f.Helper()
 	if !slices.Equal(got, want) {
