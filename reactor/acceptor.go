@@ -45,8 +45,11 @@ func (a *acceptor) ready(iomux.Events, iomux.Raw) {
 		fd, remote, errno := sys.Accept(a.fd)
 		switch {
 		case errno == 0:
-			a.backoff = 0
 			accepted = true
+			if a.listener.group.reserve.claim(fd) {
+				continue
+			}
+			a.backoff = 0
 			a.hand(fd, remote)
 		case errno == unix.EAGAIN:
 			return
@@ -90,22 +93,15 @@ func (a *acceptor) hand(fd int, remote netip.AddrPort) {
 	}
 }
 
-// refuse ends the connections that cannot be served for want of descriptors:
-// the reserve is given up, they are accepted into its place and closed at once,
-// so that their clients learn it now and not in a minute. Then accepting pauses:
-// the listener stays readable, and asking again at once would spin.
+// refuse ends connections that cannot be served for want of descriptors. Then
+// accepting pauses: the listener stays readable while others wait, and to ask
+// again at once would spin.
 func (a *acceptor) refuse(errno sys.Errno) {
+	group := a.listener.group
 	refused := 0
-	for ; refused < acceptBudget && a.loop.spare >= 0; refused++ {
-		_ = sys.Close(a.loop.spare) // of /dev/null: nothing can be lost
-		fd, _, e := sys.Accept(a.fd)
-		if e == 0 {
-			_ = sys.Close(fd) // it was not served
-		}
-		a.loop.spare, _ = sys.OpenNull() // if somebody was faster, the rest waits
-		if e != 0 {
-			break
-		}
+	// All loops together stay within one budget.
+	for refused*len(group.loops) < acceptBudget && group.reserve.refuse(a.fd) {
+		refused++
 	}
 	a.backOff("out of resources; accepting pauses", errno, "refused", refused)
 }
@@ -156,13 +152,10 @@ func (a *acceptor) unpause() {
 }
 
 // descriptorFreed is called when this process has a descriptor less: the reserve
-// is restored first, and who waited for one may accept again.
+// is restored first, and a loop that waits for one accepts again.
 func (l *Loop) descriptorFreed() {
-	if l.pausedAcceptors == 0 {
-		return
-	}
-	if l.spare < 0 {
-		l.spare, _ = sys.OpenNull() // else the next one
+	l.reserve.restore()
+	if l.pausedAcceptors == 0 || l.reserve.missing.Load() {
 		return
 	}
 	l.mu.Lock()

@@ -23,7 +23,7 @@ func turnByHand(t testing.TB, o Options, h Handler) (l *Loop, peer int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if l, err = newLoop(&o); err != nil {
+	if l, err = newLoop(&o, &reserve{}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(l.release)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -30,6 +31,7 @@ type Conn struct {
 	choked   bool // too much output waits; see Options.HighWater
 	blocked  bool // the kernel took less than it was given: wait until Writable
 	ended    bool // the peer has sent its end of file
+	draining bool // the loop ends: close when there is no more input
 	dirty    bool // in loop.dirty
 
 	in     []byte // input that Data did not use
@@ -41,7 +43,8 @@ type connState uint8
 
 const (
 	connOpen    connState = iota
-	connClosing           // Close was called: send what waits, then finish
+	connClosing           // Close was called: send what waits, then hang up
+	connLinger            // all is sent; wait for the peer to see it, see hangUp
 	connDead              // out of the selector; Closed and close(2) come at the end of the turn
 )
 
@@ -52,6 +55,10 @@ func (c *Conn) ready(events iomux.Events, raw iomux.Raw) {
 		return // an earlier callback of this batch ended it
 	}
 	c.loop.current = c
+	if c.state == connLinger {
+		c.discard()
+		return
+	}
 	if events&iomux.Readable != 0 && c.reading() {
 		c.read(raw&(iomux.RawRdHup|iomux.RawHup) != 0)
 	}
@@ -75,6 +82,9 @@ func (c *Conn) read(hungUp bool) {
 		n, errno := sys.Read(int(c.fd), buf)
 		switch {
 		case errno == unix.EAGAIN:
+			if c.draining {
+				c.Close()
+			}
 			return
 		case errno == unix.EINTR:
 			continue
@@ -90,7 +100,7 @@ func (c *Conn) read(hungUp bool) {
 		if c.out.size > c.loop.options.HighWater {
 			c.settle() // perhaps the kernel takes it; if not, reading ends here
 		}
-		if !c.reading() || n < len(buf) && !hungUp {
+		if !c.reading() || n < len(buf) && !hungUp && !c.draining {
 			return
 		}
 	}
@@ -173,13 +183,21 @@ func (c *Conn) settle() {
 	switch {
 	case c.state == connDead:
 		return
-	case c.out.size == 0 && (c.state == connClosing || c.ended):
+	case c.state == connLinger:
+		return
+	case c.out.size == 0 && c.ended:
 		c.finish(c.reason)
+		return
+	case c.out.size == 0 && c.state == connClosing:
+		c.hangUp()
 		return
 	case c.out.size > c.loop.options.HighWater:
 		c.choked = true
-	case c.out.size <= c.loop.options.LowWater:
+	case c.choked && c.out.size <= c.loop.options.LowWater:
 		c.choked = false
+		if c.draining { // what came meanwhile may be all, and no event tells of nothing
+			_ = c.Post(c.drain) // the loop takes functions while it has connections
+		}
 	}
 	var want iomux.Events
 	if c.reading() {
@@ -263,8 +281,8 @@ func (c *Conn) offer(p []byte) (n, offered int, errno sys.Errno) {
 	return n, offered, errno
 }
 
-// Close ends the connection: what was written is still sent, no more is read,
-// and Closed is called with nil when it is done. Closing twice is fine.
+// Close ends the connection: what was written is still sent, no more input comes
+// to Data, and Closed is called with nil when it is done. Closing twice is fine.
 func (c *Conn) Close() {
 	if c.state != connOpen {
 		return
@@ -273,12 +291,53 @@ func (c *Conn) Close() {
 	c.touch()
 }
 
-// drain is Close after a last look for input.
+// drain closes the connection as soon as what has arrived is handled. While the
+// peer keeps sending, that is not yet.
 func (c *Conn) drain() {
-	if c.reading() {
+	c.draining = true
+	switch {
+	case c.reading():
 		c.read(true)
+	case !c.choked: // paused, or at its end
+		c.Close()
 	}
-	c.Close()
+}
+
+// lingerTime bounds how long a connection with unread input waits for its peer.
+const lingerTime = 5 * time.Second
+
+// hangUp closes a connection all of whose output is sent. To close a socket with
+// unread input would reset it (RFC 2525, 2.17), and the reset would overtake what
+// the peer has not read yet. So if there is some, the peer is sent the end of
+// file, and what it sends is thrown away until it closes too or time is up.
+func (c *Conn) hangUp() {
+	if n, _ := sys.Read(int(c.fd), c.loop.readBuf); n <= 0 {
+		c.finish(c.reason) // nothing there: the end, or an error that comes too late to matter
+		return
+	}
+	if errno := sys.ShutdownWrite(int(c.fd)); errno != 0 {
+		c.fail("shutdown", errno)
+		return
+	}
+	c.state = connLinger
+	c.dropInput()
+	c.loop.timers.after(lingerTime, func() { c.finish(c.reason) })
+	if c.interest != iomux.Readable {
+		c.watch(iomux.Readable)
+	}
+}
+
+// discard reads what a peer sends to a connection that lingers.
+func (c *Conn) discard() {
+	for range readsPerEvent {
+		switch n, errno := sys.Read(int(c.fd), c.loop.readBuf); {
+		case errno == unix.EAGAIN || errno == unix.EINTR:
+			return
+		case n <= 0: // the peer has seen the end; whether it closed or reset is all the same
+			c.finish(c.reason)
+			return
+		}
+	}
 }
 
 // fail ends the connection for an error of the kernel.

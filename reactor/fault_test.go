@@ -124,7 +124,7 @@ func TestOutOfDescriptors(t *testing.T) {
 					// As the kernel would: there is room only in place of the reserve.
 					switch {
 					case !out.Load():
-					case c.Op == sys.OpClose && c.FD == ln.acceptors[0].loop.spare:
+					case c.Op == sys.OpClose && c.FD == ln.group.reserve.fd:
 						spareClosed = true
 					case c.Op == sys.OpAccept:
 						accepts.Add(1)

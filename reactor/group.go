@@ -15,6 +15,7 @@ import (
 type Group struct {
 	options Options
 	loops   []*Loop
+	reserve reserve
 
 	mu     sync.Mutex
 	closed bool // Shutdown was called
@@ -27,13 +28,19 @@ func Open(o Options) (*Group, error) {
 	if err != nil {
 		return nil, err
 	}
+	// The runtime opens descriptors for its own poller when it first needs it,
+	// for a timer say, and ends the process if there are none left: so it is made
+	// to need it now.
+	time.AfterFunc(time.Hour, func() {}).Stop()
 	g := &Group{options: o}
+	g.reserve.open()
 	for range o.Loops {
-		l, err := newLoop(&g.options)
+		l, err := newLoop(&g.options, &g.reserve)
 		if err != nil {
 			for _, l := range g.loops {
 				l.release()
 			}
+			g.reserve.close()
 			return nil, err
 		}
 		g.loops = append(g.loops, l)
@@ -95,6 +102,7 @@ func (g *Group) Shutdown(ctx context.Context) error {
 		}
 		<-l.done
 	}
+	g.reserve.close()
 	if forced != nil {
 		return fmt.Errorf("reactor: shutdown: %w", forced)
 	}

@@ -26,6 +26,7 @@ type source interface {
 // calls their handlers.
 type Loop struct {
 	options *Options
+	reserve *reserve // the group's
 	log     *slog.Logger
 	sel     *selectors.Selector[source]
 	parker  parker
@@ -49,7 +50,6 @@ type Loop struct {
 	pieces   [][]byte // room for one writev
 	pool     chunkPool
 	inputs   inputPool
-	spare    int       // a descriptor in reserve, see acceptor.refuse; -1: none
 	lastErr  time.Time // when the selector's last failure was logged
 	draining bool
 
@@ -81,13 +81,14 @@ const (
 	phaseSettle
 )
 
-func newLoop(o *Options) (*Loop, error) {
+func newLoop(o *Options, r *reserve) (*Loop, error) {
 	sel, err := selectors.New[source](o.Backend)
 	if err != nil {
 		return nil, err
 	}
 	l := &Loop{
 		options: o,
+		reserve: r,
 		log:     o.Logger,
 		sel:     sel,
 		done:    make(chan struct{}),
@@ -95,7 +96,6 @@ func newLoop(o *Options) (*Loop, error) {
 		readBuf: make([]byte, readSize),
 		pieces:  make([][]byte, 0, sys.MaxPieces),
 	}
-	l.spare, _ = sys.OpenNull() // without one, surplus connections wait instead of being refused
 	l.parker, err = newParker(l)
 	if err != nil {
 		l.release()
@@ -161,10 +161,6 @@ func (l *Loop) release() {
 	}
 	if err := l.sel.Close(); err != nil {
 		l.log.Error("cannot close a selector", "err", err)
-	}
-	if l.spare >= 0 {
-		_ = sys.Close(l.spare) // of /dev/null: nothing can be lost
-		l.spare = -1
 	}
 }
 

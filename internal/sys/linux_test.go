@@ -119,6 +119,7 @@ func hookedCalls(t *testing.T) []hooked {
 			return none(SetsockoptInt(tcp, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1))
 		}, fmt.Sprintf(`setsockopt\(\d+, %d, %d, 1\) = 0`, unix.SOL_SOCKET, unix.SO_REUSEADDR)},
 		{"Bind", func(*testing.T) (int, Errno) { return none(Bind(tcp, loopback)) }, `bind\(\d+, 127.0.0.1:0\) = 0`},
+		{"ShutdownWrite", func(*testing.T) (int, Errno) { return none(ShutdownWrite(tcp)) }, `shutdown\(\d+, SHUT_WR\) = -1 ENOTCONN`},
 		{"Listen", func(*testing.T) (int, Errno) { return none(Listen(tcp, 16)) }, `listen\(\d+, 16\) = 0`},
 		{"Getsockname", func(*testing.T) (int, Errno) {
 			addr, e := Getsockname(tcp)

@@ -14,6 +14,7 @@ const (
 	OpBind        Op = "bind"
 	OpListen      Op = "listen"
 	OpAccept      Op = "accept"
+	OpShutdown    Op = "shutdown"
 	OpSetsockopt  Op = "setsockopt"
 	OpGetsockname Op = "getsockname"
 	OpFcntl       Op = "fcntl"

@@ -76,6 +76,18 @@ func Accept(fd int) (conn int, peer netip.AddrPort, errno Errno) {
 	return conn, peer, errno
 }
 
+// ShutdownWrite is shutdown(2) with SHUT_WR: the peer gets what was written and
+// then the end of file.
+func ShutdownWrite(fd int) Errno {
+	call := func(*Call) (int, Errno) { return ret(0, unix.Shutdown(fd, unix.SHUT_WR)) }
+	if h := hooks.Load(); h != nil {
+		_, e := h.do(Call{Op: OpShutdown, FD: fd, Args: "SHUT_WR"}, call)
+		return e
+	}
+	_, e := call(nil)
+	return e
+}
+
 // SetsockoptInt is setsockopt(2) with an int value.
 func SetsockoptInt(fd, level, opt, value int) Errno {
 	call := func(*Call) (int, Errno) { return ret(0, unix.SetsockoptInt(fd, level, opt, value)) }

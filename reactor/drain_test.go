@@ -1,0 +1,200 @@
+//go:build linux || darwin || dragonfly || freebsd || netbsd || openbsd
+
+package reactor
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"runtime"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"example.com/iomux/internal/leaktest"
+	"example.com/iomux/internal/sys"
+)
+
+// All that has arrived when Shutdown is called is answered, more than a few
+// reads' worth and more than may wait for the peer.
+func TestShutdownAnswersWhatHasArrived(t *testing.T) {
+	everywhere(t, func(t *testing.T, o Options) {
+		o.HighWater, o.LowWater = 64<<10, 16<<10
+		conns := make(chan *Conn, 1)
+		g, ln, _ := serve(t, o, handler{
+			opened: func(c *Conn) { smallBuffers(t, c); conns <- c },
+			data:   echo.data,
+		})
+		c := dial(t, ln)
+		conn := receive(t, conns)
+		block, blocked := make(chan struct{}), make(chan struct{})
+		if err := conn.Loop().Post(func() { close(blocked); <-block }); err != nil {
+			t.Fatal(err)
+		}
+		receive(t, blocked)
+		if err := c.SetWriteBuffer(4 << 20); err != nil {
+			t.Fatal(err)
+		}
+		// Until the kernel takes no more.
+		raw, err := c.SyscallConn()
+		if err != nil {
+			t.Fatal(err)
+		}
+		sent, piece := 0, bytes.Repeat([]byte("x"), 64<<10)
+		if err := raw.Write(func(fd uintptr) bool {
+			for sent < 1<<20 {
+				n, errno := sys.Write(int(fd), piece)
+				if errno != 0 {
+					break
+				}
+				sent += n
+			}
+			return true
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if sent < 300<<10 {
+			t.Fatalf("the kernel takes only %d bytes: the test shows nothing", sent)
+		}
+		down := make(chan error, 1)
+		go func() { down <- g.Shutdown(context.Background()) }()
+		for g.isOpen() {
+			runtime.Gosched()
+		}
+		close(block)
+		if n, err := io.Copy(io.Discard, c); err != nil || n != int64(sent) {
+			t.Errorf("got %d of %d bytes back, and %v", n, sent, err)
+		}
+		if err := c.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := receive(t, down); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A connection closed while its peer is still sending gets everything that was
+// written before to the peer, and is not reset.
+func TestCloseWithUnreadInput(t *testing.T) {
+	everywhere(t, func(t *testing.T, o Options) {
+		reply := bytes.Repeat([]byte("reply"), 100000)
+		ends := make(chan error, 1)
+		g, ln, _ := serve(t, o, handler{
+			opened: func(c *Conn) { c.PauseReading() },
+			closed: func(_ *Conn, err error) { ends <- err },
+		})
+		c := dial(t, ln)
+		if _, err := c.Write(make([]byte, 100<<10)); err != nil {
+			t.Fatal(err)
+		}
+		onLoop(t, g.loops[0], func() {
+			conn := g.loops[0].conns[0]
+			_, _ = conn.Write(reply) // an error shows in what arrives
+			conn.Close()
+		})
+		got := make([]byte, len(reply))
+		if n, err := io.ReadFull(c, got); err != nil {
+			t.Fatalf("got %d of %d bytes and %v", n, len(reply), err)
+		}
+		if n, err := c.Read(got); n != 0 || err != io.EOF {
+			t.Errorf("got %d bytes and %v, want EOF", n, err)
+		}
+		// It may go on sending; nobody listens.
+		if _, err := c.Write(make([]byte, 300<<10)); err != nil {
+			t.Errorf("sending on: %v", err)
+		}
+		onLoop(t, g.loops[0], func() {
+			if len(ends) != 0 {
+				t.Error("closed before the peer has")
+			}
+		})
+		if err := c.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := receive(t, ends); err != nil {
+			t.Errorf("Closed got %v, want nil", err)
+		}
+	})
+}
+
+// A peer that does not close keeps a connection only for so long.
+func TestLingeringEnds(t *testing.T) {
+	everywhere(t, func(t *testing.T, o Options) {
+		ends := make(chan error, 1)
+		g, ln, _ := serve(t, o, handler{
+			opened: func(c *Conn) { c.PauseReading() },
+			closed: func(_ *Conn, err error) { ends <- err },
+		})
+		l := g.loops[0]
+		c := dial(t, ln)
+		if _, err := c.Write([]byte("unread")); err != nil {
+			t.Fatal(err)
+		}
+		onLoop(t, l, func() { l.conns[0].Close() })
+		expectEnd(t, c)
+		onLoop(t, l, func() {
+			if len(l.timers) != 1 || l.conns[0].state != connLinger {
+				t.Fatalf("%d timers, state %v", len(l.timers), l.conns[0].state)
+			}
+			if left := time.Until(l.timers[0].at); left > lingerTime {
+				t.Errorf("it lingers for %v", left)
+			}
+			l.timers[0].at = time.Now()
+		})
+		if err := receive(t, ends); err != nil {
+			t.Errorf("Closed got %v, want nil", err)
+		}
+	})
+}
+
+// The reserve of descriptors is lost to somebody faster, and comes back at the
+// cost of the next connection.
+func TestReserve(t *testing.T) {
+	leaktest.Check(t)
+	var fds [2]int
+	if err := unix.Pipe(fds[:]); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fds[1])
+	var r reserve
+	r.open()
+	if r.missing.Load() || r.claim(fds[0]) {
+		t.Fatal("with a reserve, a connection was claimed for it")
+	}
+	none := &sys.Hooks{Fault: func(c sys.Call) sys.Errno {
+		if c.Op == sys.OpOpen || c.Op == sys.OpAccept {
+			return unix.EMFILE
+		}
+		return 0
+	}}
+	restore := sys.SetHooks(none)
+	if r.refuse(-1) || !r.missing.Load() {
+		t.Error("a connection was refused though accept failed, or the reserve is still there")
+	}
+	if r.refuse(-1) {
+		t.Error("a connection was refused without a reserve")
+	}
+	restore()
+	taken := true
+	func() { // the first attempt to open fails, the one after the claimed descriptor is closed does not
+		left := 1
+		defer sys.SetHooks(&sys.Hooks{Fault: func(c sys.Call) sys.Errno {
+			if c.Op == sys.OpOpen && left > 0 {
+				left--
+				return unix.EMFILE
+			}
+			return 0
+		}})()
+		taken = r.claim(fds[0])
+	}()
+	if !taken || r.missing.Load() {
+		t.Errorf("claimed %v, missing %v", taken, r.missing.Load())
+	}
+	if sys.IsOpen(fds[0]) && r.fd != fds[0] {
+		t.Error("the claimed descriptor is still open")
+	}
+	r.close()
+	r.close()
+}
