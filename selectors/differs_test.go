@@ -340,7 +340,7 @@ func (f *fixture) meanwhile(timeout time.Duration, do func()) []string {
 	f.Helper()
 	first := true
 	restore := sys.SetHooks(&sys.Hooks{Trace: func(c sys.Call) {
-		if first && f.isWait(c) {
+		if first && f.isWait(c) && c.Result > 0 {
 			first = false
 			done := make(chan struct{})
 			go func() {
@@ -385,6 +385,45 @@ func TestStaleEvent(t *testing.T) {
 			f.register(c, R, "newer")
 		})
 		f.same(got, []string{"newer Readable"})
+	})
+}
+
+// The look at a number that changed hands may itself be interrupted.
+func TestStaleEventInterrupted(t *testing.T) {
+	each(t, func(f *fixture) {
+		a, b := f.pair()
+		f.register(a, R, "old")
+		f.write(b, "x")
+		changed, interrupted := false, 0
+		restore := sys.SetHooks(&sys.Hooks{
+			Trace: func(c sys.Call) {
+				if changed || !f.isWait(c) || c.Result <= 0 {
+					return
+				}
+				changed = true
+				done := make(chan struct{})
+				go func() {
+					defer close(done)
+					f.unregister(a)
+					f.close(a)
+					f.pairAt(a)
+					f.register(a, R, "new")
+				}()
+				<-done
+			},
+			Fault: func(c sys.Call) sys.Errno {
+				if changed && c.Op == sys.OpPoll && strings.HasSuffix(c.Args, ", 0s") && interrupted < 3 {
+					interrupted++
+					return unix.EINTR
+				}
+				return 0
+			},
+		})
+		defer restore()
+		f.same(f.selected(time.Millisecond), nil)
+		if interrupted == 0 {
+			f.Error("nothing was interrupted")
+		}
 	})
 }
 

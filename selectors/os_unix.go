@@ -31,6 +31,9 @@ func readyNow(fd int, events iomux.Events) (found iomux.Events) {
 		ask[0].Events |= unix.POLLPRI
 	}
 	n, errno := sys.Poll(ask, 0)
+	for errno == unix.EINTR { // even of a poll that does not wait
+		n, errno = sys.Poll(ask, 0)
+	}
 	got := ask[0].Revents
 	switch {
 	case errno != 0, n > 0 && got&(unix.POLLERR|unix.POLLHUP|unix.POLLNVAL) != 0:
