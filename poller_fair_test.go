@@ -8,8 +8,7 @@ import (
 	"example.com/iomux"
 )
 
-// fairnessClauses: what does not fit comes with the next waits, in turn (Q14 of
-// the plan).
+// fairnessClauses: what does not fit comes with the next waits, in turn.
 var fairnessClauses = []clause{
 	{"a thousand ready, room for 64", func(f *fixture) {
 		const room = 64

@@ -18,7 +18,7 @@ import (
 	"example.com/iomux/internal/sys"
 )
 
-// Each system call of a poller is made to fail in turn (S5 to S7 of the plan).
+// Each system call of a poller is made to fail in turn.
 // What a poller promises then: the errno comes out wrapped, after a failed
 // Update the old interest is in force, and nothing leaks.
 

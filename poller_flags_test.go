@@ -43,7 +43,7 @@ var flagClauses = []clause{
 		}
 	}},
 
-	{"edge tells once", func(f *fixture) { // Q2; Python's test_control_and_wait
+	{"edge tells once", func(f *fixture) { // Python's test_control_and_wait
 		if traits[f.b].supported&iomux.Edge == 0 {
 			return
 		}
@@ -73,7 +73,7 @@ var flagClauses = []clause{
 		f.quiet()
 	}},
 
-	{"edge is re-armed by Update", func(f *fixture) { // Q3
+	{"edge is re-armed by Update", func(f *fixture) {
 		if traits[f.b].supported&iomux.Edge == 0 {
 			return
 		}
@@ -102,7 +102,7 @@ var flagClauses = []clause{
 		f.quiet()
 	}},
 
-	{"one-shot mutes until Update", func(f *fixture) { // Q4
+	{"one-shot mutes until Update", func(f *fixture) {
 		if traits[f.b].supported&iomux.OneShot == 0 {
 			return
 		}

@@ -13,7 +13,7 @@ import (
 )
 
 // lifecycleClauses are what happens to descriptors that are closed while they
-// are registered, and to their numbers afterwards (Q15 of the plan; Python's
+// are registered, and to their numbers afterwards (Python's
 // hazards). Poll and select report such a descriptor as ready, with NVAL, for
 // its owner to find; epoll and kqueue forget it.
 var lifecycleClauses = []clause{
@@ -156,7 +156,7 @@ var lifecycleClauses = []clause{
 		f.quiet()
 	}},
 
-	{"numbers beyond FD_SETSIZE", func(f *fixture) { // F11
+	{"numbers beyond FD_SETSIZE", func(f *fixture) {
 		a, b := f.pair()
 		low, lowPeer := f.pair()
 		f.update(low, 0, R)

@@ -144,7 +144,7 @@ var conditions = []condition{
 		// Linux's select does not count a hang-up as room for writing.
 	}, raw: in | hup | rdhup, want: both, selWant: &readable, kq: kq{in | rdhup, out | hup}},
 
-	{name: "TCP reset", make: func(f *fixture) int { // Q10
+	{name: "TCP reset", make: func(f *fixture) int {
 		a, b := tcpPair(f)
 		f.check(unix.SetsockoptLinger(b, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}))
 		f.close(b)

@@ -265,8 +265,7 @@ func (f *fixture) quiet() {
 	}
 }
 
-// contractClauses are the plain promises (Q1 and Q6 to Q8 of the plan, and the
-// errors of Q5).
+// contractClauses are the plain promises, and the errors of Update.
 var contractClauses = []clause{
 	{"Backend", func(f *fixture) {
 		if got := f.p.Backend(); got != f.b {
@@ -274,7 +273,7 @@ var contractClauses = []clause{
 		}
 	}},
 
-	{"level repeats until the condition is gone", func(f *fixture) { // Q1
+	{"level repeats until the condition is gone", func(f *fixture) {
 		a, b := f.pair()
 		f.update(a, 0, R)
 		f.quiet()
@@ -312,7 +311,7 @@ var contractClauses = []clause{
 		}
 	}},
 
-	{"reading and writing in one entry", func(f *fixture) { // Q6
+	{"reading and writing in one entry", func(f *fixture) {
 		a, b := f.pair()
 		f.write(b, "x")
 		f.update(a, 0, RW)
@@ -361,7 +360,7 @@ var contractClauses = []clause{
 		f.quiet()
 	}},
 
-	{"changes between waits of one batch", func(f *fixture) { // Q17
+	{"changes between waits of one batch", func(f *fixture) {
 		// A callback of the batch removes one that is later in it and adds
 		// another: the next wait knows.
 		a, _ := f.pair()
@@ -374,7 +373,7 @@ var contractClauses = []clause{
 		f.expect(W, interest{a: W, c: W})
 	}},
 
-	{"end of stream alone", func(f *fixture) { // Q7
+	{"end of stream alone", func(f *fixture) {
 		a, b := f.pair()
 		f.update(a, 0, R)
 		f.close(b)
@@ -382,7 +381,7 @@ var contractClauses = []clause{
 		f.expect(R, interest{a: R}) // and again: nobody has taken note
 	}},
 
-	{"end of stream behind data", func(f *fixture) { // Q8
+	{"end of stream behind data", func(f *fixture) {
 		a, b := f.pair()
 		f.update(a, 0, R)
 		f.write(b, "last words")
@@ -398,7 +397,7 @@ var contractClauses = []clause{
 		}
 	}},
 
-	{"writing end without a reader", func(f *fixture) { // Q9
+	{"writing end without a reader", func(f *fixture) {
 		r, w := f.pipe()
 		f.fill(w)
 		f.update(w, 0, W)
@@ -407,7 +406,7 @@ var contractClauses = []clause{
 		f.expect(W, interest{w: W}) // the write that then fails with EPIPE tells
 	}},
 
-	{"nobody asked, nobody told", func(f *fixture) { // Q13
+	{"nobody asked, nobody told", func(f *fixture) {
 		f.quiet()
 		a, b := f.pair()
 		f.write(b, "x")
@@ -440,7 +439,7 @@ var contractClauses = []clause{
 		}
 	}},
 
-	{"errors of Update", func(f *fixture) { // Q5, F7
+	{"errors of Update", func(f *fixture) {
 		a, b := f.pair()
 		shut := f.dup(a)
 		f.close(shut)
@@ -528,7 +527,7 @@ var contractClauses = []clause{
 		f.expect(RW, interest{a: W})
 	}},
 
-	{"descriptors are close-on-exec", func(f *fixture) { // F10
+	{"descriptors are close-on-exec", func(f *fixture) {
 		before := openNow(f)
 		p := f.poller()
 		a, _ := f.pair()
@@ -552,7 +551,7 @@ var contractClauses = []clause{
 		}
 	}},
 
-	{"nested", func(f *fixture) { // Q16
+	{"nested", func(f *fixture) {
 		a, b := f.pair()
 		f.update(a, 0, R)
 		inner, ok := f.p.(iomux.Descriptor)
@@ -580,7 +579,7 @@ var contractClauses = []clause{
 		}
 	}},
 
-	{"wakes a wait that is blocked", func(f *fixture) { // Q11
+	{"wakes a wait that is blocked", func(f *fixture) {
 		a, b := f.pair()
 		f.update(a, 0, R)
 		got := f.during(iomux.Forever, func() { f.write(b, "x") })

@@ -13,7 +13,7 @@ import (
 	"example.com/iomux/internal/sys"
 )
 
-// timeoutClauses say how long a wait lasts (Q12 of the plan). The lower bounds
+// timeoutClauses say how long a wait lasts. The lower bounds
 // are exact, and there are no upper ones but generous: what the kernel is asked
 // for shows whether too much was asked.
 var timeoutClauses = []clause{
@@ -99,7 +99,7 @@ var timeoutClauses = []clause{
 		}
 	}},
 
-	{"EINTR does not end a wait", func(f *fixture) { // S3
+	{"EINTR does not end a wait", func(f *fixture) {
 		a, b := f.pair()
 		f.update(a, 0, R)
 
@@ -139,7 +139,7 @@ var timeoutClauses = []clause{
 		}
 	}},
 
-	{"EINTR on every second wait loses nothing", func(f *fixture) { // S3
+	{"EINTR on every second wait loses nothing", func(f *fixture) {
 		a, b := f.pair()
 		f.update(a, 0, R)
 		var calls atomic.Int64

@@ -80,17 +80,17 @@ func TestShutdownAnswersWhatHasArrived(t *testing.T) {
 func TestCloseWithUnreadInput(t *testing.T) {
 	everywhere(t, func(t *testing.T, o Options) {
 		reply := bytes.Repeat([]byte("reply"), 100000)
-		ends := make(chan error, 1)
+		conns, ends := make(chan *Conn, 1), make(chan error, 1)
 		g, ln, _ := serve(t, o, handler{
-			opened: func(c *Conn) { c.PauseReading() },
+			opened: func(c *Conn) { c.PauseReading(); conns <- c },
 			closed: func(_ *Conn, err error) { ends <- err },
 		})
 		c := dial(t, ln)
+		conn := receive(t, conns)
 		if _, err := c.Write(make([]byte, 100<<10)); err != nil {
 			t.Fatal(err)
 		}
 		onLoop(t, g.loops[0], func() {
-			conn := g.loops[0].conns[0]
 			_, _ = conn.Write(reply) // an error shows in what arrives
 			conn.Close()
 		})
@@ -122,17 +122,18 @@ func TestCloseWithUnreadInput(t *testing.T) {
 // A peer that does not close keeps a connection only for so long.
 func TestLingeringEnds(t *testing.T) {
 	everywhere(t, func(t *testing.T, o Options) {
-		ends := make(chan error, 1)
+		conns, ends := make(chan *Conn, 1), make(chan error, 1)
 		g, ln, _ := serve(t, o, handler{
-			opened: func(c *Conn) { c.PauseReading() },
+			opened: func(c *Conn) { c.PauseReading(); conns <- c },
 			closed: func(_ *Conn, err error) { ends <- err },
 		})
 		l := g.loops[0]
 		c := dial(t, ln)
+		conn := receive(t, conns)
 		if _, err := c.Write([]byte("unread")); err != nil {
 			t.Fatal(err)
 		}
-		onLoop(t, l, func() { l.conns[0].Close() })
+		onLoop(t, l, conn.Close)
 		expectEnd(t, c)
 		onLoop(t, l, func() {
 			if len(l.timers) != 1 || l.conns[0].state != connLinger {

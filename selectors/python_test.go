@@ -730,7 +730,7 @@ func TestPython_kqueue_queue_event(t *testing.T) {
 }
 
 // test_epoll.test_fd_non_inheritable, test_kqueue.test_fd_non_inheritable: a
-// child gets none of a selector's descriptors, the waker's included (F10).
+// child gets none of a selector's descriptors, the waker's included.
 func TestPython_fd_non_inheritable(t *testing.T) {
 	if _, err := os.Stat("/proc/self/fd"); err != nil {
 		t.Skip("no /proc/self/fd on this system: the flags are checked with the poller, the waker's are not")

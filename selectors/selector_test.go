@@ -380,7 +380,7 @@ func TestRegisterFails(t *testing.T) {
 }
 
 // Live within a batch: an earlier callback ended a later key, and even
-// registered its number anew (F1: that reactor's classic bug).
+// registered its number anew: a reactor's classic bug.
 func TestLive(t *testing.T) {
 	each(t, func(f *fixture) {
 		a, _ := f.pair()

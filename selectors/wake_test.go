@@ -208,7 +208,7 @@ func TestWakeAfterClose(t *testing.T) {
 }
 
 // Close against Select, Wake and Register from other goroutines: nobody hangs,
-// nobody acts on a descriptor that is closed (F6).
+// nobody acts on a descriptor that is closed.
 func TestCloseAgainstAll(t *testing.T) {
 	for _, b := range iomux.Backends() {
 		t.Run(string(b), func(t *testing.T) {
@@ -269,7 +269,7 @@ func TestCloseAgainstAll(t *testing.T) {
 	}
 }
 
-// What a selector cannot do without fails New, and leaves nothing open (S6).
+// What a selector cannot do without fails New, and leaves nothing open.
 func TestNewFails(t *testing.T) {
 	for _, b := range iomux.Backends() {
 		t.Run(string(b), func(t *testing.T) {
@@ -321,7 +321,7 @@ func TestNewFails(t *testing.T) {
 	}
 }
 
-// Each descriptor is closed once, whatever close says (S7).
+// Each descriptor is closed once, whatever close says.
 func TestCloseFails(t *testing.T) {
 	for _, b := range iomux.Backends() {
 		for _, errno := range []sys.Errno{unix.EINTR, unix.EIO} {
