@@ -112,12 +112,12 @@ type fairParker struct {
 // briskWait is the longest a wait may last for the next one to block in the
 // system call. The runtime's monitor takes a processor that it finds twice in the
 // same call, and never looks more often than every 70 µs or so (20 µs and what
-// the kernel adds to a sleep): shorter waits are safe from it. Measured on one
+// the kernel adds to a sleep): much shorter waits are safe from it. Measured on one
 // processor, parked and blocked: 1.18 and 2.67 times the CPU of C at 1,000
 // messages a second; 1.22 and 1.10 at 80,000, and with another goroutine's timers
 // running 1.91 and 1.09. In between, at 10,000, blocking is anything from 1.0 to
 // 1.7, depending on whether the monitor sleeps; parking is 1.2 and stays so.
-const briskWait = 50 * time.Microsecond
+const briskWait = 30 * time.Microsecond
 
 // open makes the duplicate. os.NewFile hands a non-blocking descriptor to the
 // runtime's poller; where that refuses it, SetReadDeadline fails.
