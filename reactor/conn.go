@@ -31,6 +31,7 @@ type Conn struct {
 	blocked  bool // the kernel took less than it was given: wait until Writable
 	ended    bool // the peer has sent its end of file
 	draining bool // the loop ends: close when there is no more input
+	sending  bool // and there was some since
 	dirty    bool // in loop.dirty
 
 	in     []byte // input that Data did not use
@@ -95,6 +96,7 @@ func (c *Conn) read(hungUp bool) {
 			c.reason = io.EOF
 			return
 		}
+		c.sending = c.draining
 		c.deliver(buf[:n])
 		if c.out.size > c.loop.options.HighWater {
 			c.settle() // perhaps the kernel takes it; if not, reading ends here

@@ -39,11 +39,13 @@ const lingerTime = 5 * time.Second
 
 // hangUp closes a connection all of whose output is sent. To close a socket with
 // unread input would reset it (RFC 2525, 2.17), and the reset would overtake what
-// the peer has not read yet. So if there is some, the peer is sent the end of
-// file, and what it sends is thrown away until it closes too or time is up.
+// the peer has not read yet. So if there is some, or is likely to come, the peer
+// is sent the end of file, and what it sends is thrown away until it closes too
+// or time is up.
 func (c *Conn) hangUp() {
-	if n, _ := sys.Read(int(c.fd), c.loop.readBuf); n <= 0 {
-		c.finish(c.reason) // nothing there: the end, or an error that comes too late to matter
+	n, errno := sys.Read(int(c.fd), c.loop.readBuf)
+	if n == 0 || n < 0 && (errno != unix.EAGAIN || !c.sending) {
+		c.finish(c.reason) // the peer is silent, or gone
 		return
 	}
 	if errno := sys.ShutdownWrite(int(c.fd)); errno != 0 {
