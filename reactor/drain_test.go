@@ -5,6 +5,7 @@ package reactor
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"runtime"
 	"sync"
@@ -105,7 +106,7 @@ func TestCloseWithUnreadInput(t *testing.T) {
 		if n, err := io.ReadFull(c, got); err != nil {
 			t.Fatalf("got %d of %d bytes and %v", n, len(reply), err)
 		}
-		if n, err := c.Read(got); n != 0 || err != io.EOF {
+		if n, err := c.Read(got); n != 0 || !errors.Is(err, io.EOF) {
 			t.Errorf("got %d bytes and %v, want EOF", n, err)
 		}
 		// It may go on sending; nobody listens.
