@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 )
@@ -205,6 +206,9 @@ func Open(b Backend) (Poller, error) {
 	}
 	if b == "" {
 		b = "any backend"
+	} else if !slices.Contains([]Backend{Kqueue, Epoll, Poll, Select}, b) {
+		return nil, fmt.Errorf("iomux: open %q: %w: there is no such backend, want %s, %s, %s or %s",
+			b, errors.ErrUnsupported, Epoll, Kqueue, Poll, Select)
 	}
 	return nil, fmt.Errorf("iomux: open %s: %w on %s", b, errors.ErrUnsupported, runtime.GOOS)
 }

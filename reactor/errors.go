@@ -14,7 +14,7 @@ import (
 var (
 	// ErrClosed: the connection, listener, loop or group is closed. It is a
 	// net.ErrClosed too.
-	ErrClosed = fmt.Errorf("reactor: %w", net.ErrClosed)
+	ErrClosed = fmt.Errorf("closed: %w", net.ErrClosed)
 	// ErrAddress: the address is not one this package can listen on.
 	ErrAddress = errors.New("bad address")
 	// ErrOption: an option has a value it cannot have.

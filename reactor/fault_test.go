@@ -480,6 +480,10 @@ func TestOptions(t *testing.T) {
 			t.Errorf("%+v: %v, want ErrOption and %q", o, err, want)
 		}
 	}
+	g, _, _ := serve(t, Options{Loops: 1}, NopHandler{})
+	if _, err := g.Listen("tcp://127.0.0.1:0", nil); !errors.Is(err, ErrOption) {
+		t.Errorf("no handler: %v, want ErrOption", err)
+	}
 	if _, err := Open(Options{Backend: "carrier pigeon"}); !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("an unknown backend: %v, want errors.ErrUnsupported", err)
 	}

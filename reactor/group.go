@@ -53,8 +53,11 @@ func Open(o Options) (*Group, error) {
 
 // Listen begins to accept connections on an address, tcp://HOST:PORT, for h.
 // When it returns, clients can connect. A host name is resolved, which may take
-// a while. Errors: ErrAddress, ErrClosed, and the kernel's.
+// a while. Errors: ErrAddress, ErrClosed, ErrOption (h is nil), and the kernel's.
 func (g *Group) Listen(address string, h Handler) (*Listener, error) {
+	if h == nil {
+		return nil, wrapListen(address, fmt.Errorf("%w: the handler is nil", ErrOption))
+	}
 	addr, err := resolve(context.Background(), address)
 	if err != nil {
 		return nil, err

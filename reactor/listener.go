@@ -156,7 +156,7 @@ func (l *Loop) drop(a *acceptor) {
 func wrapListen(address string, err error) error {
 	switch {
 	case errors.Is(err, unix.EADDRINUSE):
-		return fmt.Errorf("reactor: listen %s: %w: another program has the port; choose another one, or 0", address, err)
+		return fmt.Errorf("reactor: listen %s: %w: something listens there already; choose another port, or 0", address, err)
 	case errors.Is(err, unix.EACCES):
 		return fmt.Errorf("reactor: listen %s: %w: ports below 1024 are for root; choose a higher one", address, err)
 	case errors.Is(err, unix.EADDRNOTAVAIL):

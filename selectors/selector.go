@@ -77,7 +77,7 @@ func (s *Selector[T]) Register(fd int, events iomux.Events, data T) (Key[T], err
 	case s.closed:
 		return Key[T]{}, fail("register", fd, ErrClosed)
 	case !events.Valid():
-		return Key[T]{}, fmt.Errorf("selectors: register fd %d: %w %v: want Readable, Writable or both", fd, ErrInvalidEvents, events)
+		return Key[T]{}, fmt.Errorf("selectors: register fd %d: %w %v: want Readable, Writable or Priority", fd, ErrInvalidEvents, events)
 	case fd < 0:
 		return Key[T]{}, fail("register", fd, ErrInvalidFD)
 	case s.at(fd) != nil:
@@ -99,8 +99,9 @@ func (s *Selector[T]) Register(fd int, events iomux.Events, data T) (Key[T], err
 
 // Modify replaces both the events and the data of fd, as Python's modify, and
 // returns the new key. With Edge or OneShot it also re-arms. Errors:
-// ErrInvalidEvents and ErrNotRegistered, which change nothing; ErrClosed; the
-// poller's, after which fd is no longer registered.
+// ErrInvalidEvents, ErrNotRegistered and errors.ErrUnsupported (a flag that the
+// backend has not), which change nothing; ErrClosed; the kernel's, after which fd
+// is no longer registered.
 func (s *Selector[T]) Modify(fd int, events iomux.Events, data T) (Key[T], error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -133,10 +134,13 @@ func (s *Selector[T]) modify(fd int, events iomux.Events, data *T) (Key[T], erro
 		return Key[T]{}, err
 	}
 	if !events.Valid() {
-		return Key[T]{}, fmt.Errorf("selectors: modify fd %d: %w %v: want Readable, Writable or both", fd, ErrInvalidEvents, events)
+		return Key[T]{}, fmt.Errorf("selectors: modify fd %d: %w %v: want Readable, Writable or Priority", fd, ErrInvalidEvents, events)
 	}
 	if events != sl.key.Events || events&(iomux.Edge|iomux.OneShot) != 0 {
 		if err := s.poller.Update(fd, sl.key.Events, events); err != nil {
+			if errors.Is(err, errors.ErrUnsupported) {
+				return Key[T]{}, fail("modify", fd, err) // the kernel was not even asked
+			}
 			// As in Python: what the kernel no longer watches has no key.
 			_ = s.remove(sl)
 			return Key[T]{}, fail("modify", fd, err)

@@ -100,7 +100,16 @@ func relay(conn *net.TCPConn, in io.Reader, out io.Writer) error {
 		_ = conn.CloseWrite()
 		sent <- err
 	}()
-	if _, err := io.Copy(out, conn); err != nil {
+	// Two plain interfaces: with what else the two can do, io.Copy would have
+	// the kernel splice, and an error would not say which side it is of.
+	output := &outcome{w: out}
+	if _, err := io.Copy(output, struct{ io.Reader }{conn}); err != nil {
+		switch {
+		case errors.Is(output.err, syscall.EPIPE):
+			return nil // whoever reads the output has enough
+		case output.err != nil:
+			return fmt.Errorf("cannot write what the server sent: %w", output.err)
+		}
 		return fmt.Errorf("connection lost: %w", err)
 	}
 	select {
@@ -111,4 +120,16 @@ func relay(conn *net.TCPConn, in io.Reader, out io.Writer) error {
 	default: // it wants no more
 	}
 	return nil
+}
+
+// outcome is a writer that remembers how it failed.
+type outcome struct {
+	w   io.Writer
+	err error
+}
+
+func (o *outcome) Write(p []byte) (n int, err error) {
+	n, err = o.w.Write(p)
+	o.err = err
+	return n, err
 }

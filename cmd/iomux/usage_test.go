@@ -69,8 +69,8 @@ func TestBadCalls(t *testing.T) {
 		{"newline", echo("--listen", "tcp://127.0.0.1:7000\nx"), 2, []string{"tcp://HOST:PORT"}},
 		{"name that does not resolve", echo("--listen", "tcp://host.invalid:7000"), 2, []string{"host.invalid", "does not resolve"}},
 		{"address of another machine", echo("--listen", "tcp://192.0.2.1:7000"), 1, []string{"tcp://192.0.2.1:7000", "no network interface here has it"}},
-		{"port in use", echo("--listen", inUse), 1, []string{inUse, "choose another one, or 0"}},
-		{"second port in use", echo("--listen", "tcp://127.0.0.1:0", "--listen", inUse), 1, []string{inUse, "choose another one, or 0"}},
+		{"port in use", echo("--listen", inUse), 1, []string{inUse, "choose another port, or 0"}},
+		{"second port in use", echo("--listen", "tcp://127.0.0.1:0", "--listen", inUse), 1, []string{inUse, "choose another port, or 0"}},
 
 		{"nothing to connect to", []string{"connect"}, 2, []string{"no URL", "tcp://127.0.0.1:7000"}},
 		{"two to connect to", []string{"connect", inUse, "tcp://127.0.0.1:2"}, 2, []string{"tcp://127.0.0.1:2"}},
