@@ -117,8 +117,7 @@ func (a *acceptor) backOff(why string, errno sys.Errno, attrs ...any) {
 func (a *acceptor) pause(d time.Duration) {
 	if !a.paused {
 		if _, err := a.loop.sel.Unregister(a.fd); err != nil {
-			a.trouble("cannot pause accepting", err)
-			return
+			a.trouble("cannot pause accepting", err) // yet the selector has forgotten it
 		}
 		a.paused = true
 		a.loop.pausedAcceptors++

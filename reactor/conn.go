@@ -149,7 +149,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 		return 0, fmt.Errorf("reactor: write to %v: %w", c.remote, ErrClosed)
 	}
 	rest := p
-	if !c.blocked && c.out.size+len(p) >= directSize {
+	if size := c.out.size + len(p); !c.blocked && (size >= directSize || size > c.loop.options.WriteLimit) {
 		rest = p[c.send(p):]
 	}
 	if c.state == connOpen && c.out.size+len(rest) > c.loop.options.WriteLimit {
@@ -177,6 +177,9 @@ func (c *Conn) touch() {
 func (c *Conn) settle() {
 	if c.state == connDead {
 		return
+	}
+	if c.draining && c.paused {
+		c.Close() // nobody will read the rest
 	}
 	if c.out.size > 0 && !c.blocked {
 		c.send(nil)

@@ -74,10 +74,12 @@ func (ln *Listener) listen(loops []*Loop, backlog int) (err error) {
 			return fmt.Errorf("listen: %w", errno)
 		}
 	}
-	for _, a := range ln.acceptors {
+	for i, a := range ln.acceptors {
 		if err := a.loop.adopt(a); err != nil {
-			for _, b := range ln.acceptors { // those adopted so far; the rest do not know it
-				_, _ = b.loop.sel.Unregister(b.fd)
+			adopted := ln.acceptors[:i]
+			ln.acceptors = ln.acceptors[i:] // the rest is ours to close
+			for _, b := range adopted {
+				_ = b.loop.Post(b.close) // what a loop has, only the loop closes
 			}
 			return err
 		}

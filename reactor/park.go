@@ -145,8 +145,8 @@ func (p *fairParker) open() error {
 func (p *fairParker) wait(timeout time.Duration) (int, error) {
 	if p.l.sel.Ghosts() != p.ghosts { // its descriptor is another one now
 		p.close()
-		if err := p.open(); err != nil {
-			return 0, err
+		if err := p.open(); err != nil { // out of descriptors, which only serving can free
+			return p.politeParker.wait(timeout)
 		}
 	}
 	if keep := p.l.yield.keeps(); keep > 0 && timeout > 0 {
@@ -178,13 +178,16 @@ func (p *fairParker) park(timeout time.Duration) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("reactor: park in the runtime's poller: %w", err)
 	}
+	if p.n > 0 {
+		p.l.yield.byTime() // what was there at once was no park: a busy loop comes here too
+	}
 	return p.n, p.err
 }
 
 // askSelector reports whether there is something to do.
 func (p *fairParker) askSelector(uintptr) bool {
 	p.n, p.err = p.l.sel.SelectInto(p.l.batch, 0)
-	return p.n > 0 || p.err != nil || p.l.waiting.Load()
+	return p.n > 0 || p.err != nil || p.l.waiting.Load() || p.l.sel.Ghosts() != p.ghosts
 }
 
 // limit makes sure that a park ends in time. An earlier deadline that is still

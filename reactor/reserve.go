@@ -14,7 +14,7 @@ import (
 // and not in a minute that it cannot be served.
 type reserve struct {
 	mu      sync.Mutex
-	fd      int
+	fd      int         // -1: none to be had here
 	missing atomic.Bool // fd is not open
 }
 
@@ -38,8 +38,15 @@ func (r *reserve) restoreLocked() {
 	if !r.missing.Load() {
 		return
 	}
-	if fd, errno := sys.OpenNull(); errno == 0 {
+	fd, errno := sys.OpenNull()
+	switch {
+	case errno == 0:
 		r.fd = fd
+		r.missing.Store(false)
+	case !exhausted(errno):
+		// There is no /dev/null in this sandbox, and there will be none: the
+		// group does without a reserve, and surplus connections wait.
+		r.fd = -1
 		r.missing.Store(false)
 	}
 }
@@ -50,7 +57,7 @@ func (r *reserve) refuse(listener int) (done bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.restoreLocked()
-	if r.missing.Load() {
+	if r.missing.Load() || r.fd < 0 {
 		return false
 	}
 	r.missing.Store(true)
@@ -82,7 +89,7 @@ func (r *reserve) claim(conn int) (taken bool) {
 func (r *reserve) close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.missing.Swap(true) {
+	if !r.missing.Swap(true) && r.fd >= 0 {
 		_ = sys.Close(r.fd) // of /dev/null: nothing can be lost
 	}
 }
