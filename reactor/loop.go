@@ -52,6 +52,7 @@ type Loop struct {
 	inputs   inputPool
 	lastErr  time.Time // when the selector's last failure was logged
 	draining bool
+	forced   bool
 
 	pausedAcceptors int
 
@@ -150,8 +151,11 @@ func (l *Loop) over() bool {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.ended = len(l.posted) == 0
-	return l.ended
+	if len(l.posted) > 0 {
+		return false
+	}
+	l.ended = true
+	return true
 }
 
 // release gives back what the loop holds.
@@ -297,7 +301,9 @@ func (l *Loop) open(fd int, remote netip.AddrPort, h Handler) {
 	l.debug("opened", c, nil)
 	l.current = c
 	h.Opened(c)
-	if l.draining {
+	if l.forced {
+		c.finish(fmt.Errorf("reactor: %v: %w", remote, ErrForced))
+	} else if l.draining {
 		c.Close()
 	}
 	c.settle()
@@ -348,8 +354,13 @@ func (l *Loop) drain() {
 	}
 }
 
-// force ends every connection as it stands.
+// force ends every connection as it stands, and takes no more functions: one
+// that posts itself again would keep the loop for ever.
 func (l *Loop) force() {
+	l.forced = true
+	l.mu.Lock()
+	l.ended = true
+	l.mu.Unlock()
 	for _, c := range l.conns {
 		c.finish(fmt.Errorf("reactor: %v: %w", c.remote, ErrForced))
 	}

@@ -152,3 +152,23 @@ func TestABusyLoopYields(t *testing.T) {
 		}
 	})
 }
+
+// A function that posts itself again does not outlive a forced Shutdown.
+func TestShutdownEndsAnEndlessPost(t *testing.T) {
+	everywhere(t, func(t *testing.T, o Options) {
+		g, _, _ := serve(t, o, NopHandler{})
+		l := g.loops[0]
+		var again func()
+		again = func() { _ = l.Post(again) } // until the loop takes no more
+		if err := l.Post(again); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		down := make(chan error, 1)
+		go func() { down <- g.Shutdown(ctx) }()
+		if err := receive(t, down); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want the context's error", err)
+		}
+	})
+}
