@@ -46,7 +46,7 @@ type Options struct {
 
 // Bounds of one turn, so that no connection keeps the others waiting.
 const (
-	batchSize     = 512       // events a turn: at 7 µs each, posts and timers wait 4 ms at most
+	batchSize     = 512       // events a turn: with small messages, 7 µs each, posts and timers wait 4 ms at most
 	readSize      = 64 << 10  // bytes a read: a full socket buffer's worth, one buffer a loop
 	readsPerEvent = 4         // reads from one connection before the others' turn
 	acceptBudget  = 16        // connections accepted an event
