@@ -8,7 +8,6 @@ import (
 	"errors"
 	"io"
 	"runtime"
-	"sync"
 	"testing"
 	"time"
 
@@ -30,13 +29,7 @@ func TestShutdownAnswersWhatHasArrived(t *testing.T) {
 		})
 		c := dial(t, ln)
 		conn := receive(t, conns)
-		block, blocked := make(chan struct{}), make(chan struct{})
-		unblock := sync.OnceFunc(func() { close(block) })
-		defer unblock() // a failure here must not leave the loop standing
-		if err := conn.Loop().Post(func() { close(blocked); <-block }); err != nil {
-			t.Fatal(err)
-		}
-		receive(t, blocked)
+		goOn := standStill(t, conn.Loop())
 		if err := c.SetWriteBuffer(4 << 20); err != nil {
 			t.Fatal(err)
 		}
@@ -70,7 +63,7 @@ func TestShutdownAnswersWhatHasArrived(t *testing.T) {
 		for g.isOpen() {
 			runtime.Gosched()
 		}
-		unblock()
+		goOn()
 		if n, err := io.Copy(io.Discard, c); err != nil || n < int64(arrived) || n > int64(sent) {
 			t.Errorf("got %d bytes back and %v; %d were sent and %d had arrived", n, err, sent, arrived)
 		}

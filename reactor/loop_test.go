@@ -383,11 +383,7 @@ func TestShutdownDrains(t *testing.T) {
 		c := dial(t, ln)
 		conn := receive(t, conns)
 		// What has arrived when Shutdown is called is still handled.
-		block, blocked := make(chan struct{}), make(chan struct{})
-		if err := conn.Loop().Post(func() { close(blocked); <-block }); err != nil {
-			t.Fatal(err)
-		}
-		receive(t, blocked)
+		goOn := standStill(t, conn.Loop())
 		if _, err := io.WriteString(c, "x"); err != nil {
 			t.Fatal(err)
 		}
@@ -396,7 +392,7 @@ func TestShutdownDrains(t *testing.T) {
 		for g.isOpen() {
 			runtime.Gosched()
 		}
-		close(block)
+		goOn()
 		if n, err := io.Copy(io.Discard, c); n != size || err != nil {
 			t.Errorf("got %d bytes and %v, want all %d that were written", n, err, size)
 		}

@@ -197,6 +197,19 @@ func onLoop(t *testing.T, l *Loop, f func()) {
 	receive(t, done)
 }
 
+// standStill stops a loop until goOn is called, at the latest when the test ends.
+func standStill(t *testing.T, l *Loop) (goOn func()) {
+	t.Helper()
+	block, blocked := make(chan struct{}), make(chan struct{})
+	goOn = sync.OnceFunc(func() { close(block) })
+	t.Cleanup(goOn)
+	if err := l.Post(func() { close(blocked); <-block }); err != nil {
+		t.Fatal(err)
+	}
+	receive(t, blocked)
+	return goOn
+}
+
 // hook installs hooks for the test. With them set, tests cannot run in parallel.
 func hook(t *testing.T, h *sys.Hooks) {
 	t.Helper()

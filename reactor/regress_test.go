@@ -81,11 +81,7 @@ func TestPauseDuringDrain(t *testing.T) {
 		})
 		c := dial(t, ln)
 		conn := receive(t, conns)
-		block, blocked := make(chan struct{}), make(chan struct{})
-		if err := conn.Loop().Post(func() { close(blocked); <-block }); err != nil {
-			t.Fatal(err)
-		}
-		receive(t, blocked)
+		goOn := standStill(t, conn.Loop())
 		if _, err := io.WriteString(c, "input"); err != nil {
 			t.Error(err)
 		}
@@ -94,7 +90,7 @@ func TestPauseDuringDrain(t *testing.T) {
 		for g.isOpen() {
 			runtime.Gosched()
 		}
-		close(block)
+		goOn()
 		expectEnd(t, c)
 		if err := c.Close(); err != nil {
 			t.Fatal(err)
