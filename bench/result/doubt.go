@@ -1,0 +1,39 @@
+package result
+
+import (
+	"fmt"
+
+	"example.com/iomux/bench/scenario"
+)
+
+// doubts are reasons not to take a row's figures at their word, one line each.
+func doubts(s scenario.Scenario, samples []*Sample) []string {
+	var found []string
+	doubt := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
+	if j := median(samples, func(s *Sample) float64 { return s.Jain }); j > 0 && j < leastFair {
+		doubt("unfair: Jain's index %.2f, some connections got much less than others", j)
+	}
+	if l := median(samples, func(s *Sample) float64 { return s.Little }); l > 0 && (l < 1-littleMargin || l > 1+littleMargin) {
+		doubt("Little's law gives %.2f of the messages in the air: latency or rate leaves some out", l)
+	}
+	if rate := median(samples, Rate.Of); s.Rate > 0 && rate < leastRate*s.Rate {
+		doubt("overloaded: %.0f/s instead of the %.0f/s asked for", rate, s.Rate)
+	}
+	var all, lost, unanswered, closed int64
+	for _, sample := range samples {
+		all += sample.Messages
+		lost += sample.Lost
+		unanswered += sample.Unanswered
+		closed += sample.Closed
+	}
+	if float64(lost) > mostLost*float64(all) {
+		doubt("%.1f %% of the datagrams were lost", 100*float64(lost)/float64(all+lost))
+	}
+	if unanswered > 0 {
+		doubt("%d messages were never answered", unanswered)
+	}
+	if closed > 0 {
+		doubt("%d slow readers were disconnected", closed)
+	}
+	return found
+}
