@@ -148,7 +148,7 @@ func (c *Change) verdict(significant bool) Verdict {
 			return More
 		}
 		return Less
-	case math.Abs(c.Factor-1) < least || c.Low >= 1-same && c.High <= 1+same:
+	case significant || c.Low >= 1-same && c.High <= 1+same:
 		return Same
 	}
 	return Noisy
