@@ -37,7 +37,7 @@ type Machine struct {
 	CC         string            `json:"cc,omitempty"`
 	Revision   string            `json:"revision,omitempty"` // of this project; "+" behind it means changed since
 	OpenFiles  uint64            `json:"open_files"`         // RLIMIT_NOFILE
-	Kernelwise map[string]string `json:"settings,omitempty"` // governor, mitigations, sysctls, by name
+	Settings   map[string]string `json:"settings,omitempty"` // governor, mitigations, sysctls, by name
 }
 
 // Setting is how it was measured.
