@@ -4,7 +4,7 @@
  * the connection is not read: so one buffer of a read's size bounds it, and
  * whoever does not read its echoes is not read from either.
  *
- *   echo [-p PORT] [-loops N] [-frame BYTES]
+ *   echo [-p PORT] [-loops N] [-frame BYTES] [-serve echo]
  *
  * Each loop is a thread that shares nothing with the next: it has a listener of
  * its own on the same port, and the kernel spreads the connections.
@@ -55,7 +55,7 @@ static _Noreturn void die(const char *what)
 
 static _Noreturn void usage(const char *what, const char *arg)
 {
-	fprintf(stderr, "c_epoll: %s: %s (usage: echo [-p PORT] [-loops N] [-frame BYTES])\n", what, arg);
+	fprintf(stderr, "c_epoll: %s: %s (usage: echo [-p PORT] [-loops N] [-frame BYTES] [-serve echo])\n", what, arg);
 	exit(2);
 }
 
@@ -235,6 +235,14 @@ static int number(const char *flag, const char *arg, long max)
 	return (int)n;
 }
 
+static void serve(const char *mode)
+{
+	if (!mode || strcmp(mode, "echo")) {
+		fprintf(stderr, "c_epoll: -serve %s: it serves echo\n", mode ? mode : "");
+		exit(2);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static int listeners[MAX_LOOPS];
@@ -247,6 +255,8 @@ int main(int argc, char **argv)
 			loops = number(argv[i], argv[i + 1], MAX_LOOPS);
 		else if (!strcmp(argv[i], "-frame"))
 			number(argv[i], argv[i + 1], 1 << 20);
+		else if (!strcmp(argv[i], "-serve"))
+			serve(argv[i + 1]);
 		else
 			usage("unknown argument", argv[i]);
 	}
