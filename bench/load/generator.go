@@ -3,6 +3,7 @@
 package load
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -66,6 +67,9 @@ func Run(c Config) (*Result, error) {
 	c, err := c.complete()
 	if err != nil {
 		return nil, err
+	}
+	if c.Kind != Echo || c.Mixed || c.Slow > 0 {
+		return nil, fmt.Errorf("load: %v, mixed sizes and slow readers: %w", c.Kind, errors.ErrUnsupported)
 	}
 	p, err := iomux.Open(c.Backend)
 	if err != nil {
