@@ -31,7 +31,7 @@ var shapes = map[string]Config{
 }
 
 func TestCorrectServer(t *testing.T) {
-	addr := serve(t, echo(honest))
+	addr := serve(t, echoing(honest))
 	for _, b := range iomux.Backends() {
 		for name, c := range shapes {
 			t.Run(string(b)+"/"+name, func(t *testing.T) {
@@ -62,7 +62,7 @@ func TestLiars(t *testing.T) {
 	liars := map[string]func() func(net.Conn){
 		"flips a bit": func() func(net.Conn) {
 			seen := 0
-			return echo(func(p []byte) []byte {
+			return echoing(func(p []byte) []byte {
 				if seen += len(p); seen > 5000 {
 					p[len(p)-1] ^= 1
 				}
@@ -86,7 +86,7 @@ func TestLiars(t *testing.T) {
 		},
 		"repeats a message": func() func(net.Conn) {
 			n := 0
-			return echo(func(p []byte) []byte {
+			return echoing(func(p []byte) []byte {
 				if n++; n == 20 {
 					return append(p, p...)
 				}
@@ -270,7 +270,7 @@ func TestStallIsFeltByAll(t *testing.T) {
 }
 
 func TestHooks(t *testing.T) {
-	addr := serve(t, echo(honest))
+	addr := serve(t, echoing(honest))
 	var calls []string
 	hook := func(name string) func() error {
 		return func() error { calls = append(calls, name); return nil }

@@ -5,6 +5,7 @@ package load
 import (
 	"bytes"
 	"encoding/binary"
+	"math"
 )
 
 // pattern says what each message of each connection looks like: eight bytes
@@ -14,6 +15,7 @@ import (
 type pattern struct {
 	size  int
 	table []byte
+	sizes []int32 // of mixed ones, by the high half of the eight bytes; else nil
 }
 
 const (
@@ -26,7 +28,27 @@ func newPattern(size int) pattern {
 	for i := range table {
 		table[i] = byte(mix(uint64(i)))
 	}
-	return pattern{size, table}
+	return pattern{size: size, table: table}
+}
+
+// newMixed has messages of 1 to size bytes whose logarithms are uniform.
+func newMixed(size int) pattern {
+	t := newPattern(size)
+	t.sizes = make([]int32, windows)
+	for i := range t.sizes {
+		// From 1 to size+1, exclusive: floor gives each decade its share.
+		x := math.Exp(math.Log(float64(size+1)) * (float64(i) + 0.5) / windows)
+		t.sizes[i] = min(int32(x), int32(size))
+	}
+	return t
+}
+
+// length is the size of message seq of connection id.
+func (t *pattern) length(id uint32, seq uint64) int {
+	if t.sizes == nil {
+		return t.size
+	}
+	return int(t.sizes[head(id, seq)>>32%windows])
 }
 
 // head is the number that stands in front of message seq of connection id.
@@ -39,6 +61,13 @@ func mix(x uint64) uint64 {
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb
 	return x ^ x>>31
+}
+
+// unmix undoes mix.
+func unmix(x uint64) uint64 {
+	x = (x ^ x>>31 ^ x>>62) * 0x319642b2d24d8ec3
+	x = (x ^ x>>27 ^ x>>54) * 0x96de1b173f119089
+	return (x ^ x>>30 ^ x>>60) - 0x9e3779b97f4a7c15
 }
 
 // fill writes message seq of connection id into p, which is of its size.

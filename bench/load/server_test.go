@@ -37,8 +37,8 @@ func serve(t *testing.T, handle func(net.Conn)) netip.AddrPort {
 	return ln.Addr().(*net.TCPAddr).AddrPort()
 }
 
-// echo sends back what comes, each read passed through spoil first.
-func echo(spoil func([]byte) []byte) func(net.Conn) {
+// echoing sends back what comes, each read passed through spoil first.
+func echoing(spoil func([]byte) []byte) func(net.Conn) {
 	return func(c net.Conn) {
 		buf := make([]byte, 64<<10)
 		for {

@@ -1,0 +1,73 @@
+//go:build linux
+
+package load
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"example.com/iomux/internal/sys"
+)
+
+const (
+	// few connections fit into the ports of one source address, which the
+	// kernel then may choose: 28,232 by default.
+	few = 20_000
+	// perSource is how many share one where there are more.
+	perSource = 10_000
+)
+
+// source is one of the addresses of the loopback interface, which has a whole
+// 127.0.0.0/8 of them: number 1 and up. 0 leaves the choice to the kernel.
+type source int
+
+// spread is the source of connection i of n.
+func spread(n, i int) source {
+	if n <= few {
+		return 0
+	}
+	return source(1 + i/perSource)
+}
+
+func (s source) addr() [4]byte { return [4]byte{127, 64 + byte(s>>16), byte(s >> 8), byte(s)} }
+
+// bind gives the socket its source address and leaves the port to connect,
+// which knows the other end and may use one that is only taken towards another.
+func (s source) bind(fd int) error {
+	if s == 0 {
+		return nil
+	}
+	if e := sys.SetsockoptInt(fd, unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1); e != 0 {
+		return os.NewSyscallError("setsockopt", e)
+	}
+	a := netip.AddrFrom4(s.addr())
+	if e := sys.Bind(fd, netip.AddrPortFrom(a, 0)); e != 0 {
+		return fmt.Errorf("bind to %v: %w", a, e)
+	}
+	return nil
+}
+
+func target(addr netip.AddrPort) unix.SockaddrInet4 {
+	return unix.SockaddrInet4{Addr: addr.Addr().As4(), Port: int(addr.Port())}
+}
+
+// startConnect makes a socket and begins to connect it. On the loopback
+// interface the handshake is nearly always over when it returns, but a failure
+// shows only later.
+func (g *generator) startConnect(to *unix.SockaddrInet4, from source) (fd int, err error) {
+	fd, e := sys.Socket(unix.AF_INET)
+	if e != 0 {
+		return -1, os.NewSyscallError("socket", e)
+	}
+	if err = from.bind(fd); err == nil {
+		err = unix.Connect(fd, to)
+	}
+	if err != nil && err != unix.EINPROGRESS && err != unix.EINTR {
+		sys.Close(fd)
+		return -1, fmt.Errorf("connect to %v: %w", g.Addr, err)
+	}
+	return fd, nil
+}
