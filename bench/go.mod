@@ -5,7 +5,14 @@ go 1.26.0
 require (
 	example.com/iomux v0.0.0
 	github.com/HdrHistogram/hdrhistogram-go v1.4.0
-	golang.org/x/sys v0.49.0
+	github.com/schollz/progressbar/v3 v3.19.1
+	golang.org/x/sys v0.50.0
+	golang.org/x/term v0.48.0
+)
+
+require (
+	github.com/mitchellh/colorstring v0.0.0-20190213212951-d06e56a500db // indirect
+	github.com/rivo/uniseg v0.4.7 // indirect
 )
 
 require (

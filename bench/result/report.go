@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 )
 
@@ -107,14 +108,31 @@ func Read(from io.Reader) (*Report, error) {
 	if r.Format != Format {
 		return nil, fmt.Errorf("%w: format %d, want %d", ErrFormat, r.Format, Format)
 	}
-	for _, o := range r.Scenarios {
-		for _, row := range o.Rows {
-			if len(row.Samples) == 0 {
-				return nil, fmt.Errorf("%w: no samples of %s in %s", ErrFormat, row.Peer, o.Scenario.Name)
+	if err := r.check(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrFormat, err)
+	}
+	return r, nil
+}
+
+// check refuses what no measurement has: the rest of the program relies on rows
+// with samples.
+func (r *Report) check() error {
+	for i, o := range r.Scenarios {
+		if o == nil {
+			return fmt.Errorf("scenario %d is null", i)
+		}
+		for j, row := range o.Rows {
+			switch {
+			case row == nil:
+				return fmt.Errorf("row %d of %q is null", j, o.Scenario.Name)
+			case len(row.Samples) == 0:
+				return fmt.Errorf("no samples of %q in %q", row.Peer, o.Scenario.Name)
+			case slices.Contains(row.Samples, nil):
+				return fmt.Errorf("a sample of %q in %q is null", row.Peer, o.Scenario.Name)
 			}
 		}
 	}
-	return r, nil
+	return nil
 }
 
 // Outcome is the scenario of that name, or nil.
