@@ -5,91 +5,165 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"example.com/iomux/bench/result"
 	"example.com/iomux/bench/run"
 )
 
+// bench runs a command line, whose words are those between spaces.
+func bench(t *testing.T, line string, more ...string) (status int, stdout, stderr string) {
+	t.Helper()
+	var out, err bytes.Buffer
+	status = command(context.Background(), append(strings.Fields(line), more...), &out, &err)
+	return status, out.String(), err.String()
+}
+
 func TestBadInput(t *testing.T) {
-	for _, args := range []string{
-		"-nonsense",
+	for _, line := range []string{
+		"--nonsense",
 		"what",
 		"list more",
-		"-rounds 0",
-		"-rounds many",
-		"-loops -1",
-		"-procs -1",
-		"-nice 20",
-		"-dur 0s",
-		"-dur 1h",
-		"-dur fast",
-		"-warm -1s",
-		"-scenario 0x64",
-		"-scenario 100x64,",
-		"-scenario 100x",
-		"-scenario 9999999x64",
-		"-scenario 1x1048577",
-		"-scenario framed1",
-		"-scenario framed0",
-		"-scenario rate0",
-		"-scenario rate10m",
-		"-peers nobody",
-		"-peers c_epoll,",
+		"schema more",
+		"run more",
+		"--rounds 0",
+		"run --rounds many",
+		"run --loops -1",
+		"run --procs -1",
+		"run --nice 20",
+		"run --dur 0s",
+		"run --dur 1h",
+		"run --dur fast",
+		"run --warm -1s",
+		"run --scenarios 0x64",
+		"run --scenarios 100x64,",
+		"run --scenarios 9999999x64",
+		"run --peers nobody",
+		"run --peers c_epoll,",
+		"report",
+		"report a b",
+		"report --format pdf a",
+		"compare",
+		"compare a",
+		"compare a b c",
+		"gate a",
+		"gate --max-regress lots a b",
+		"gate --max-regress -1% a b",
+		"gate --max-regress NaN a b",
+		"selfcheck --scenario rate10k",
+		"selfcheck --scenario x",
+		"selfcheck --rounds 0",
 	} {
-		t.Run(args, func(t *testing.T) {
-			var stdout, stderr bytes.Buffer
-			status := command(context.Background(), strings.Fields(args), &stdout, &stderr)
+		t.Run(line, func(t *testing.T) {
+			status, stdout, stderr := bench(t, line)
 			if status != exitUsage {
 				t.Errorf("status %d, want %d", status, exitUsage)
 			}
-			if said := stderr.String(); !strings.HasPrefix(said, "bench: ") || strings.Count(said, "\n") != 1 || stdout.Len() > 0 {
-				t.Errorf("said %q and %q, want one line", said, &stdout)
+			if !strings.HasPrefix(stderr, "bench") || strings.Count(stderr, "\n") != 1 || stdout != "" {
+				t.Errorf("said %q and %q, want one line", stderr, stdout)
 			}
 		})
 	}
 }
 
-func TestHelpAndList(t *testing.T) {
-	var stdout, stderr bytes.Buffer
-	if status := command(context.Background(), []string{"-help"}, &stdout, &stderr); status != 0 || !strings.Contains(stderr.String(), "-scenario") {
-		t.Errorf("help: status %d, said %q", status, &stderr)
+func TestHelp(t *testing.T) {
+	for _, line := range []string{"help", "-h", "--help"} {
+		status, stdout, _ := bench(t, line)
+		if status != 0 {
+			t.Errorf("%s: status %d", line, status)
+		}
+		for _, v := range verbs() {
+			if !strings.Contains(stdout, "  "+v.name) {
+				t.Errorf("%s does not name %s", line, v.name)
+			}
+		}
 	}
-	if status := command(context.Background(), []string{"list"}, &stdout, &stderr); status != 0 {
-		t.Errorf("list: status %d", status)
+	for _, v := range verbs() {
+		status, stdout, stderr := bench(t, v.name+" --help")
+		if status != 0 || !strings.HasPrefix(stdout, "usage: go run ./bench "+v.name) || stderr != "" {
+			t.Errorf("%s --help: status %d, said %q and %q", v.name, status, stdout, stderr)
+		}
+	}
+}
+
+func TestList(t *testing.T) {
+	status, stdout, _ := bench(t, "list")
+	if status != 0 || !strings.Contains(stdout, "* 100x64 ") {
+		t.Errorf("status %d: %s", status, stdout)
 	}
 	for _, p := range run.Peers {
-		if !strings.Contains(stdout.String(), p.Name) {
+		if !strings.Contains(stdout, " "+p.Name+" ") {
 			t.Errorf("list does not name %s", p.Name)
 		}
 	}
 }
 
-func TestWholeRun(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "report.json")
-	args := []string{"-peers", "gonet,gonet", "-scenario", "2x8,framed2,rate1k", "-rounds", "2", "-dur", "20ms", "-warm", "1ms", "-nice", "0", "-pin=false", "-json", file}
-	var stdout, stderr bytes.Buffer
-	if status := command(context.Background(), args, &stdout, &stderr); status != 0 {
-		t.Fatalf("status %d: %s%s", status, &stdout, &stderr)
+// TestWholeWay: measure, show, compare and gate, with all kinds of load on a peer
+// that needs nothing but Go.
+func TestWholeWay(t *testing.T) {
+	prefix := filepath.Join(t.TempDir(), "new", "results")
+	const short = "--rounds 6 --dur 20ms --warm 1ms --nice 0 --pin=false"
+	status, stdout, stderr := bench(t, "run "+short+" --scenarios 2x8,framed2,rate1k,churn2,idle10,udp2x8p2,chat3w2,slow1,3xmix100p2 --out "+prefix, "--peers", "gonet,twin=gonet")
+	if status != 0 {
+		t.Fatalf("status %d: %s%s", status, stdout, stderr)
 	}
-	if n := strings.Count(stdout.String(), "\n## "); n != 3 {
-		t.Errorf("%d tables, want 3:\n%s", n, &stdout)
+	if n := strings.Count(stdout, "twin"); n < 9 {
+		t.Errorf("%d rows, want 9:\n%s", n, stdout)
 	}
-	text, err := os.ReadFile(file)
+	r, err := read(prefix + ".json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var r run.Report
-	if err := json.Unmarshal(text, &r); err != nil {
+	for _, o := range r.Scenarios {
+		if len(o.Rows) != 2 || len(o.Rows[0].Samples) != 6 || !(o.Rows[1].Measure(result.Rate).Median > 0) {
+			t.Errorf("%s: %+v", o.Scenario.Name, o)
+		}
+	}
+	page, err := os.ReadFile(prefix + ".html")
+	if err != nil || !bytes.Contains(page, []byte("<svg")) || bytes.Contains(page, []byte("<script")) {
+		t.Errorf("report: %v, %d bytes", err, len(page))
+	}
+	for _, format := range []string{"table", "html", "go"} {
+		if status, stdout, stderr := bench(t, "report --format "+format+" "+prefix+".json"); status != 0 || !strings.Contains(stdout, "twin") {
+			t.Errorf("report as %s: status %d, said %q", format, status, stderr)
+		}
+	}
+	same := prefix + ".json " + prefix + ".json"
+	if status, stdout, stderr := bench(t, "compare "+same); status != 0 || !strings.Contains(stdout, "twin") {
+		t.Errorf("compare: status %d, said %q and %q", status, stdout, stderr)
+	}
+	if status, _, stderr := bench(t, "gate --peer twin "+same); status != 0 {
+		t.Errorf("gate: status %d, said %q", status, stderr)
+	}
+	if status, _, _ := bench(t, "gate "+same); status != exitFailure {
+		t.Errorf("gate without the peer: status %d", status)
+	}
+	spoil(t, prefix+".json", prefix+".worse")
+	if status, _, stderr := bench(t, "gate --peer twin "+prefix+".json "+prefix+".worse"); status != exitFailure || !strings.Contains(stderr, "twin in 2x8 by") {
+		t.Errorf("gate: status %d, said %q", status, stderr)
+	}
+	if status, _, stderr := bench(t, "gate --max-regress 500% --peer twin "+prefix+".json "+prefix+".worse"); status != 0 {
+		t.Errorf("gate: status %d, said %q", status, stderr)
+	}
+}
+
+// spoil writes results in which one peer takes four times as long.
+func spoil(t *testing.T, from, to string) {
+	t.Helper()
+	r, err := read(from)
+	if err != nil {
 		t.Fatal(err)
 	}
 	for _, o := range r.Scenarios {
-		if len(o.Rows) != 2 || len(o.Rows[0].Samples) != 2 || o.Rows[1].Rate.Median <= 0 || o.Rows[1].CPU.Median <= 0 {
-			t.Errorf("%s: %s", o.Scenario.Name, text)
+		for _, s := range o.Row("twin").Samples {
+			s.CPU *= 4
 		}
+	}
+	if err := write(to, r.WriteJSON); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -97,16 +171,25 @@ func TestInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	var stdout, stderr bytes.Buffer
-	status := command(ctx, []string{"-peers", "gonet", "-pin=false", "-nice", "0"}, &stdout, &stderr)
+	prefix := filepath.Join(t.TempDir(), "results")
+	status := command(ctx, []string{"run", "--peers", "gonet", "--pin=false", "--nice", "0", "--out", prefix}, &stdout, &stderr)
 	if status != exitFailure || strings.Count(stderr.String(), "\n") != 1 {
 		t.Errorf("status %d, said %q", status, &stderr)
 	}
+	if _, err := os.Stat(prefix + ".json"); err == nil {
+		t.Error("results of nothing")
+	}
 }
 
-func TestReportFileRefusedAtOnce(t *testing.T) {
-	var stdout, stderr bytes.Buffer
-	status := command(context.Background(), []string{"-json", t.TempDir()}, &stdout, &stderr)
-	if status != exitFailure || stdout.Len() > 0 || strings.Count(stderr.String(), "\n") != 1 {
-		t.Errorf("status %d, said %q and %q", status, &stdout, &stderr)
+func TestUnreadableFiles(t *testing.T) {
+	dir := t.TempDir()
+	none, text := filepath.Join(dir, "none"), filepath.Join(dir, "text")
+	if err := os.WriteFile(text, []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"report " + none, "report " + text, "compare " + text + " " + text, "gate " + none + " " + none, "run --out " + text + "/x"} {
+		if status, stdout, stderr := bench(t, line); status != exitFailure || stdout != "" || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%s: status %d, said %q and %q", line, status, stdout, stderr)
+		}
 	}
 }

@@ -6,17 +6,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"runtime"
 	"time"
+
+	"golang.org/x/sys/unix"
+
+	"example.com/iomux/bench/result"
+	"example.com/iomux/bench/scenario"
 )
 
 // Options is a whole measurement.
 type Options struct {
-	Scenarios []Scenario
+	Scenarios []scenario.Scenario
 	Peers     []Spec
 	Rounds    int
-	Duration  time.Duration // of a run, after Warm
+	Duration  time.Duration // of a run, after Warm; both are longer where connections are many
 	Warm      time.Duration
 	Loops     int  // of a server, for those that have any
 	Procs     int  // GOMAXPROCS of a server; 0 means Loops
@@ -25,19 +29,59 @@ type Options struct {
 	Calls     bool // count system calls too, in runs of their own
 }
 
+// Observer is told how a measurement goes, on the goroutine that called Run.
+type Observer interface {
+	// Note tells what the machine does not permit.
+	Note(text string)
+	// Skipped tells of a peer that does not run, or not to the end.
+	Skipped(s result.Skipped)
+	// Progress tells how many of the runs are over, and what happens now.
+	Progress(done, total int, what string)
+	// Outcome hands over a scenario that is done.
+	Outcome(o *result.Outcome)
+}
+
 // bench is a measurement under way.
 type bench struct {
 	Options
-	out    io.Writer
-	shop   *workshop
-	places places
-	report *Report
+	Observer
+	shop        *workshop
+	places      places
+	report      *result.Report
+	done, total int // runs
 }
 
-// Run measures and prints a table per scenario to out as soon as it is done.
-// What cannot run is skipped and named in the report, with the reason; an error
-// means that there is nothing to report at all, or that ctx is over.
-func Run(ctx context.Context, o Options, out io.Writer) (r *Report, err error) {
+// Run measures. What cannot run is skipped and named in the report, with the
+// reason. An error means that ctx is over, and then the report has the scenarios
+// that were done before, or that there is nothing to report at all.
+func Run(ctx context.Context, o Options, watch Observer) (r *result.Report, err error) {
+	b, err := newBench(o, watch)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, b.shop.close()) }()
+	o = b.Options
+	b.report = &result.Report{Format: result.Format, Time: time.Now().UTC().Truncate(time.Second), Machine: describe(ctx),
+		Setting: result.Setting{Rounds: o.Rounds, Seconds: o.Duration.Seconds(), Warm: o.Warm.Seconds(), Loops: o.Loops, Procs: o.Procs,
+			Pinned: b.places.generator != nil, Nice: o.Nice},
+		Scenarios: []*result.Outcome{}, Notes: b.notes()}
+	if err := b.build(ctx); err != nil {
+		return nil, err
+	}
+	for _, s := range o.Scenarios {
+		b.total += b.Rounds * len(b.able(s))
+	}
+	for _, s := range o.Scenarios {
+		if err := b.scenario(ctx, s); err != nil {
+			return b.report, err
+		}
+	}
+	b.Progress(b.total, b.total, "")
+	return b.report, nil
+}
+
+// newBench makes ready to measure; whoever calls it closes the shop.
+func newBench(o Options, watch Observer) (*bench, error) {
 	if o.Procs == 0 {
 		o.Procs = o.Loops
 	}
@@ -45,88 +89,112 @@ func Run(ctx context.Context, o Options, out io.Writer) (r *Report, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, shop.close()) }()
-	b := &bench{Options: o, out: out, shop: shop, report: newReport(o)}
-	if err := b.build(ctx); err != nil {
-		return nil, err
-	}
+	b := &bench{Options: o, Observer: watch, shop: shop}
 	if err := b.prepare(); err != nil {
-		return nil, err
+		return nil, errors.Join(err, shop.close())
 	}
-	for _, s := range o.Scenarios {
-		if err := b.scenario(ctx, s); err != nil {
-			return nil, err
-		}
-	}
-	return b.report, nil
-}
-
-// build makes all programs and forgets the peers that have none.
-func (b *bench) build(ctx context.Context) error {
-	var able []Spec
-	for _, p := range b.Peers {
-		if _, err := b.shop.program(ctx, p.Peer); err != nil {
-			b.skip(Skipped{Peer: p.Label(), Reason: err.Error()})
-		} else {
-			able = append(able, p)
-		}
-	}
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	b.Peers = able
-	if len(able) == 0 {
-		return fmt.Errorf("no peer is left to measure")
-	}
-	return nil
+	return b, nil
 }
 
 // prepare puts this process where the generator belongs. What the machine does
-// not permit is said and done without.
+// not permit is done without; see notes.
 func (b *bench) prepare() error {
 	// With a processor to spare, the runtime's monitor leaves the generator's
 	// in peace while it waits.
 	runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0)))
-	if b.Nice != 0 {
-		if err := renice(b.Nice); err != nil {
-			b.note("priority unchanged: %v", err)
-		}
+	if err := raiseOpenFiles(); err != nil {
+		return err
 	}
 	if !b.Pin {
 		return nil
 	}
 	var err error
 	if b.places, err = choosePlaces(b.Loops); err != nil {
-		b.note("%v", err)
 		return nil
 	}
-	b.report.Pinned = true
 	return b.places.settle()
 }
 
-func (b *bench) note(format string, args ...any) {
-	n := fmt.Sprintf(format, args...)
-	b.report.Notes = append(b.report.Notes, n)
-	fmt.Fprintf(b.out, "note: %s\n", n)
+// notes sets the priority and says what the machine does not permit.
+func (b *bench) notes() []string {
+	var notes []string
+	if b.Nice != 0 {
+		if err := renice(b.Nice); err != nil {
+			notes = append(notes, fmt.Sprintf("priority unchanged: %v", err))
+		}
+	}
+	if b.Pin && b.places.generator == nil {
+		if _, err := choosePlaces(b.Loops); err != nil {
+			notes = append(notes, err.Error())
+		}
+	}
+	for _, n := range notes {
+		b.Note(n)
+	}
+	return notes
 }
 
-func (b *bench) skip(s Skipped) {
+// raiseOpenFiles gives this process, and the servers it starts, as many
+// descriptors as are allowed. Go does so by itself, but not for children.
+func raiseOpenFiles() error {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return fmt.Errorf("getrlimit: %w", err)
+	}
+	limit.Cur = limit.Max
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return fmt.Errorf("setrlimit: %w", err)
+	}
+	return nil
+}
+
+// build makes all programs and forgets the peers that have none.
+func (b *bench) build(ctx context.Context) error {
+	var able []Spec
+	for _, p := range b.Peers {
+		b.Progress(0, 1, "building "+p.Peer.Name)
+		m := b.shop.make(ctx, p.Peer)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if m.err != nil {
+			b.skip(result.Skipped{Peer: p.Label(), Reason: m.err.Error()})
+			continue
+		}
+		able = append(able, p)
+		b.report.Peers = append(b.report.Peers, result.Peer{Label: p.Label(), Command: p.Command(), About: p.Peer.About, Version: m.version})
+	}
+	b.Peers = able
+	if len(able) == 0 {
+		return errors.New("no peer is left to measure")
+	}
+	return nil
+}
+
+func (b *bench) skip(s result.Skipped) {
 	b.report.Skipped = append(b.report.Skipped, s)
-	fmt.Fprintf(b.out, "skipped: %s\n", s)
+	b.Skipped(s)
 }
 
-// entry is a peer within a scenario.
-type entry struct {
-	spec    Spec
-	samples []*Sample
-	calls   map[string]float64
-	failed  bool
+// able is the peers that can do the scenario.
+func (b *bench) able(s scenario.Scenario) []Spec {
+	var specs []Spec
+	for _, p := range b.Peers {
+		if p.can(s.Kind) {
+			specs = append(specs, p)
+		}
+	}
+	return specs
 }
 
-func (b *bench) scenario(ctx context.Context, s Scenario) error {
-	entries := make([]*entry, len(b.Peers))
-	for i, p := range b.Peers {
-		entries[i] = &entry{spec: p}
+func (b *bench) scenario(ctx context.Context, s scenario.Scenario) error {
+	var entries []*entry
+	for _, p := range b.able(s) {
+		entries = append(entries, newEntry(p))
+	}
+	if len(entries) == 0 {
+		b.skip(result.Skipped{Peer: "all", Scenario: s.Name, Reason: "none of these peers does this"})
+		return nil
 	}
 	for round := range b.Rounds {
 		for i := range entries {
@@ -135,75 +203,94 @@ func (b *bench) scenario(ctx context.Context, s Scenario) error {
 			if round%2 == 1 {
 				i = len(entries) - 1 - i
 			}
-			if err := b.one(ctx, s, entries[i], round); err != nil {
+			e := entries[i]
+			b.Progress(b.done, b.total, fmt.Sprintf("%s, round %d of %d: %s", s.Name, round+1, b.Rounds, e.spec.Label()))
+			if err := b.one(ctx, s, e, round); err != nil {
 				return err
 			}
+			b.done++
 		}
 	}
 	if b.Calls {
 		b.countCalls(ctx, s, entries)
 	}
-	result := summarize(s, entries)
-	b.report.Scenarios = append(b.report.Scenarios, result)
-	return result.print(b.out)
+	var all []result.Series
+	for _, e := range entries {
+		all = append(all, e.series())
+	}
+	o := result.Summarize(s, all)
+	b.report.Scenarios = append(b.report.Scenarios, o)
+	b.Outcome(o)
+	return ctx.Err()
 }
 
 // one runs a peer once, and once more if others disturbed it: the quieter run
 // counts. A peer that fails is out of the scenario.
-func (b *bench) one(ctx context.Context, s Scenario, e *entry, round int) error {
-	var best *Sample
+func (b *bench) one(ctx context.Context, s scenario.Scenario, e *entry, round int) error {
+	var best *trial
+	repeated := false
 	for range 2 {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
 		again := b.measure(ctx, s, e)
 		if again == nil {
 			return ctx.Err()
 		}
-		again.Round, again.Repeated = round, best != nil
-		if best == nil || again.Foreign < best.Foreign {
+		if best == nil || again.sample.Foreign < best.sample.Foreign {
 			best = again
 		}
-		best.Repeated = again.Repeated
-		if !best.disturbed() {
+		if !best.sample.Disturbed() {
 			break
 		}
+		repeated = true
 	}
-	e.samples = append(e.samples, best)
+	best.sample.Round, best.sample.Repeated = round, repeated
+	e.add(best)
 	return nil
 }
 
-// measure runs a peer, unless it has failed before; nil when it fails now.
-func (b *bench) measure(ctx context.Context, s Scenario, e *entry) (sample *Sample) {
-	if e.failed {
+// measure runs a peer, unless it has failed before; nil when it fails now, or
+// ctx is over.
+func (b *bench) measure(ctx context.Context, s scenario.Scenario, e *entry) *trial {
+	if e.failed || ctx.Err() != nil {
 		return nil
 	}
-	c := s.load()
-	c.Warm, c.Duration = b.Warm, b.Duration
-	l, err := b.launch(ctx, s, e.spec)
-	if err == nil {
-		sample, err = l.measure(ctx, c)
-	}
+	c := config(s)
+	stretch := 1 + time.Duration(s.Conns/manyConns)
+	c.Warm, c.Duration = b.Warm*stretch, b.Duration*stretch
+	t, err := b.launch(ctx, s, e.spec).measure(ctx, c)
 	if err != nil && ctx.Err() == nil {
 		e.failed = true
-		b.skip(Skipped{Peer: e.spec.Label(), Scenario: s.Name, Reason: err.Error(), Failed: true})
+		b.skip(result.Skipped{Peer: e.spec.Label(), Scenario: s.Name, Reason: err.Error(), Failed: true})
 	}
-	return sample
+	return t
 }
 
-func (b *bench) countCalls(ctx context.Context, s Scenario, entries []*entry) {
+// manyConns is the number of connections from which on runs are longer: with
+// 10,000, half a second is but five messages each.
+const manyConns = 5000
+
+func (b *bench) countCalls(ctx context.Context, s scenario.Scenario, entries []*entry) {
 	for _, e := range entries {
 		if e.failed || ctx.Err() != nil {
 			continue
 		}
+		b.Progress(b.done, b.total, fmt.Sprintf("%s, system calls: %s", s.Name, e.spec.Label()))
 		var err error
-		if e.calls, err = b.calls(ctx, s, e.spec); err != nil {
-			b.note("system calls of %s in %s not counted: %v", e.spec.Label(), s.Name, err)
+		if e.calls, err = b.calls(ctx, s, e.spec); err != nil && ctx.Err() == nil {
+			n := fmt.Sprintf("system calls of %s in %s not counted: %v", e.spec.Label(), s.Name, err)
+			b.report.Notes = append(b.report.Notes, n)
+			b.Note(n)
 		}
 	}
 }
 
-func (b *bench) launch(ctx context.Context, s Scenario, p Spec) (launch, error) {
-	program, err := b.shop.program(ctx, p.Peer)
-	return launch{program, p.Flags, b.Loops, b.Procs, s.frame(), b.places}, err
+func (b *bench) launch(ctx context.Context, s scenario.Scenario, p Spec) launch {
+	m := b.shop.make(ctx, p.Peer)
+	l := launch{append(append([]string{}, m.command...), p.Flags...), b.Loops, b.Procs, s.Kind, 0, b.places}
+	if s.Frame {
+		l.frame = s.Size
+	}
+	if s.Kind == scenario.Churn || s.Kind == scenario.Idle {
+		l.serve = scenario.Echo
+	}
+	return l
 }

@@ -10,13 +10,22 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 )
 
 // workshop is where programs are built, and found again, until it is closed.
 type workshop struct {
 	src, out string
-	built    map[string]error // by peer
+	built    map[string]made // by peer
+}
+
+// made is what became of a peer: the words that run it and its version, or why
+// there is none.
+type made struct {
+	command []string
+	version string
+	err     error
 }
 
 func newWorkshop() (*workshop, error) {
@@ -30,38 +39,115 @@ func newWorkshop() (*workshop, error) {
 		return nil, err
 	}
 	src := filepath.Join(strings.TrimSpace(string(dir)), "peers")
-	return &workshop{src, out, map[string]error{}}, nil
+	return &workshop{src, out, map[string]made{}}, nil
 }
 
 func (w *workshop) close() error { return os.RemoveAll(w.out) }
 
-// program builds the peer, the first time it is asked for, and says where its
-// program is.
-func (w *workshop) program(ctx context.Context, p Peer) (string, error) {
-	path := filepath.Join(w.out, p.Name)
-	err, done := w.built[p.Name]
+// make builds the peer, the first time it is asked for.
+func (w *workshop) make(ctx context.Context, p Peer) made {
+	m, done := w.built[p.Name]
 	if !done {
-		err = w.build(ctx, p, path)
-		w.built[p.Name] = err
+		m = w.build(ctx, p)
+		m.command = append(m.command, p.recipe.flags...)
+		w.built[p.Name] = m
 	}
-	return path, err
+	return m
 }
 
-func (w *workshop) build(ctx context.Context, p Peer, path string) error {
-	dir := filepath.Join(w.src, p.Name)
-	var cmd *exec.Cmd
-	if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-		cmd = exec.CommandContext(ctx, "go", "build", "-o", path, ".")
-		cmd.Env = append(os.Environ(), "GOWORK=off")
-	} else {
-		cc := strings.Fields(cmp.Or(os.Getenv("CC"), "cc"))
-		cmd = exec.CommandContext(ctx, cc[0], append(cc[1:], "-O2", "-pthread", "-o", path, "echo.c")...)
+func (w *workshop) build(ctx context.Context, p Peer) made {
+	dir := filepath.Join(w.src, p.recipe.dir)
+	program := filepath.Join(w.out, p.Name)
+	switch filepath.Ext(p.recipe.source) {
+	case ".c":
+		return w.compile(ctx, p.recipe, dir, program)
+	case ".py":
+		return interpreted(ctx, p.recipe, dir)
 	}
+	args := []string{"build", "-o", program}
+	if p.recipe.tags != "" {
+		args = append(args, "-tags", p.recipe.tags)
+	}
+	if _, err := output(ctx, dir, "go", append(args, ".")...); err != nil {
+		return made{err: fmt.Errorf("cannot be built: %s", reason(err))}
+	}
+	return made{command: []string{program}, version: moduleVersion(ctx, p.recipe, dir)}
+}
+
+// moduleVersion is the version of the library that the peer is about.
+func moduleVersion(ctx context.Context, r recipe, dir string) string {
+	switch r.module {
+	case "":
+		return ""
+	case "std":
+		return runtime.Version()
+	}
+	v, err := output(ctx, dir, "go", "list", "-m", "-f", "{{.Version}}", r.module)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(v)
+}
+
+func (w *workshop) compile(ctx context.Context, r recipe, dir, program string) made {
+	cc := compiler()
+	args := append(cc[1:], "-O2", "-pthread", "-o", program, r.source)
+	if _, err := output(ctx, dir, cc[0], append(args, r.libs...)...); err != nil {
+		return made{err: fmt.Errorf("cannot be built: %s", reason(err))}
+	}
+	version := compilerVersion(ctx)
+	if len(r.libs) > 0 {
+		name := "lib" + strings.TrimPrefix(r.libs[0], "-l")
+		if v, err := output(ctx, dir, "pkg-config", "--modversion", name); err == nil {
+			version = name + " " + strings.TrimSpace(v)
+		}
+	}
+	return made{command: []string{program}, version: version}
+}
+
+// compiler is the words that call the C compiler.
+func compiler() []string { return strings.Fields(cmp.Or(os.Getenv("CC"), "cc")) }
+
+func compilerVersion(ctx context.Context) string {
+	v, err := output(ctx, "", compiler()[0], "--version")
+	if err != nil {
+		return ""
+	}
+	line, _, _ := strings.Cut(v, "\n")
+	return line
+}
+
+// interpreters are the Pythons to try: the system's often has modules that
+// another, which comes first in PATH, has not.
+var interpreters = []string{"python3", "/usr/bin/python3"}
+
+// interpreted finds a Python that has the module which the program needs.
+func interpreted(ctx context.Context, r recipe, dir string) made {
+	var errs []error
+	for _, python := range interpreters {
+		v, err := output(ctx, dir, python, "-c", "import sys, "+r.module+"; print(sys.executable, sys.version.split()[0], getattr("+r.module+", '__version__', ''), sep='\\n')")
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		// What was called may be a script that looks for the real one.
+		lines := strings.Split(v, "\n")
+		version := "Python " + lines[1]
+		if lines[2] != "" {
+			version = r.module + " " + lines[2] + ", " + version
+		}
+		return made{command: []string{lines[0], filepath.Join(dir, r.source)}, version: version}
+	}
+	return made{err: fmt.Errorf("needs Python 3 with its module %s: %s", r.module, reason(errs[0]))}
+}
+
+// output runs a command outside the workspace, which the peers are not part of.
+func output(ctx context.Context, dir, name string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir
-	if _, err := cmd.Output(); err != nil {
-		return fmt.Errorf("cannot be built: %s", reason(err))
-	}
-	return nil
+	cmd.Env = append(os.Environ(), "GOWORK=off")
+	out, err := cmd.Output()
+	return string(out), err
 }
 
 // reason is why a command failed, in one line: the first of its own that speaks

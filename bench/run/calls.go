@@ -16,6 +16,9 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"example.com/iomux/bench/load"
+	"example.com/iomux/bench/scenario"
 )
 
 // A traced server is slow, but what it does for a message is the same, as long
@@ -35,23 +38,24 @@ const rare = 0.0005
 
 // calls runs the peer under strace and counts its system calls a message. Its
 // samples stay those of a server that nobody watched.
-func (b *bench) calls(ctx context.Context, s Scenario, p Spec) (map[string]float64, error) {
-	l, err := b.launch(ctx, s, p)
-	if err != nil {
-		return nil, err
-	}
-	c := s.load()
-	c.Duration = tracedTime
+func (b *bench) calls(ctx context.Context, s scenario.Scenario, p Spec) (map[string]float64, error) {
+	c := config(s)
 	flying := int64(0) // sent before the trace begins, and answered then
-	if c.Rate > 0 {
+	switch {
+	case c.Kind == load.Idle:
+		return nil, nil
+	case c.Kind != load.Echo || c.Slow > 0:
+		c.Duration = tracedOpen
+	case c.Rate > 0:
 		c.Rate, c.Duration = min(c.Rate, tracedRate), tracedOpen
-	} else {
+	default:
+		c.Duration = tracedTime
 		flying = int64(c.Conns) * int64(c.Depth)
 		c.Messages = (1+tracedRounds)*flying + tracedLeast
 	}
 	var t *tracer
 	var counts map[string]int64
-	r, _, err := l.under(ctx, c,
+	r, _, err := b.launch(ctx, s, p).under(ctx, c, func(int) error { return nil },
 		func(pid int) (err error) { t, err = attach(pid, filepath.Join(b.shop.out, "calls")); return },
 		func(int) (err error) { counts, err = t.detach(); return })
 	if err != nil {

@@ -8,29 +8,28 @@ import (
 	"testing"
 )
 
-func TestParseScenario(t *testing.T) {
-	want := []Scenario{
-		{Name: "100x64", Conns: 100, Size: 64, Depth: 1},
-		{Name: "100x64p16", Conns: 100, Size: 64, Depth: 16},
-		{Name: "framed16", Conns: 100, Size: 64, Depth: 16, Frame: true},
-		{Name: "1x64", Conns: 1, Size: 64, Depth: 1},
-		{Name: "1000x64", Conns: 1000, Size: 64, Depth: 1},
-		{Name: "rate10k", Conns: 100, Size: 64, Depth: 1, Rate: 10_000},
-		{Name: "rate80k", Conns: 100, Size: 64, Depth: 1, Rate: 80_000},
-	}
-	got, err := ParseScenarios(Standard)
-	if err != nil || !slices.Equal(got, want) {
-		t.Errorf("got %+v, %v", got, err)
-	}
-}
-
 func TestParseSpecs(t *testing.T) {
-	got, err := ParseSpecs("c_epoll, iomux  -backend poll,iomux")
-	if err != nil || len(got) != 3 {
-		t.Fatalf("got %v, %v", got, err)
+	got, err := ParseSpecs("c_epoll, iomux  -backend poll,iomux,iomux, b=gnet -edge,gnet -x=y")
+	var labels, commands []string
+	for _, s := range got {
+		labels = append(labels, s.Label())
+		commands = append(commands, s.Command())
 	}
-	if got[0].Label() != "c_epoll" || got[1].Label() != "iomux -backend poll" || got[2].Label() != "iomux" {
-		t.Errorf("labels %q, %q, %q", got[0].Label(), got[1].Label(), got[2].Label())
+	if want := []string{"c_epoll", "iomux -backend poll", "iomux", "iomux #2", "b", "gnet -x=y"}; err != nil || !slices.Equal(labels, want) {
+		t.Errorf("labels %q, %v; want %q", labels, err, want)
+	}
+	if want := []string{"c_epoll", "iomux -backend poll", "iomux", "iomux", "gnet -edge", "gnet -x=y"}; !slices.Equal(commands, want) {
+		t.Errorf("commands %q, want %q", commands, want)
+	}
+	for _, list := range []string{"quick", "all"} {
+		if specs, err := ParseSpecs(list); err != nil || len(specs) < 6 {
+			t.Errorf("%s: %v, %v", list, specs, err)
+		}
+	}
+	for _, list := range []string{"", "c_epoll,", "nobody", "x=", "=gnet", "x=nobody"} {
+		if specs, err := ParseSpecs(list); err == nil {
+			t.Errorf("%q: %v, want an error", list, specs)
+		}
 	}
 }
 
@@ -62,6 +61,18 @@ func TestStatusField(t *testing.T) {
 	for name, want := range map[string]int64{"VmRSS": 1432, "voluntary_ctxt_switches": 7, "nonvoluntary_ctxt_switches": 11, "Name": 0, "none": 0} {
 		if got := field(status, name); got != want {
 			t.Errorf("%s = %d, want %d", name, got, want)
+		}
+	}
+}
+
+func TestClientSample(t *testing.T) {
+	s, err := clientSample("messages 1000 seconds 0.5 rate 2000 cpu_ns 5000 p50_us 40.5 p99_us 80\n")
+	if err != nil || s.Messages != 1000 || s.Rate != 2000 || s.CPU != 5000 || s.P50 != 40.5 || s.P99 != 80 {
+		t.Errorf("got %+v, %v", s, err)
+	}
+	for _, line := range []string{"", "messages", "messages x", "messages 0 rate 1"} {
+		if s, err := clientSample(line); err == nil {
+			t.Errorf("%q: %+v, want an error", line, s)
 		}
 	}
 }

@@ -4,51 +4,147 @@ package run
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+
+	"example.com/iomux/bench/scenario"
 )
 
-// Peer is a server to measure: a directory under bench/peers.
+// Peer is a server to measure, made from a directory under bench/peers.
 type Peer struct {
 	Name  string
 	About string
+	// Kinds are what it can do; Idle and Churn go with Echo.
+	Kinds []scenario.Kind
+
+	recipe recipe
 }
 
-// Peers are all there are; the first is what the others are compared with.
-var Peers = []Peer{
-	{"c_epoll", "the practical limit: C on epoll, a thread per loop, nothing else"},
-	{"gnet", "gnet, event loops as it recommends (-reuseport, -edge)"},
-	{"iomux", "this project's reactor (-backend epoll|poll|select|kqueue, -timer)"},
-	{"gonet", "the standard library, a goroutine per connection"},
+// recipe is how a peer's program comes to be. With a source that ends in .c it
+// is compiled, with one in .py it is run as it is, and without it is a Go module.
+type recipe struct {
+	dir    string
+	source string
+	tags   string   // of a Go build
+	libs   []string // of a C compiler
+	flags  []string // of the program, before those of its user
+	module string   // whose version is the peer's; a Python module, which must be there
 }
+
+var (
+	echo = []scenario.Kind{scenario.Echo, scenario.Churn, scenario.Idle}
+	udp  = []scenario.Kind{scenario.UDP}
+	chat = []scenario.Kind{scenario.Chat}
+)
+
+// Peers are all there are. The first of them that can do a scenario is what the
+// others are compared with.
+var Peers = []Peer{
+	{"c_epoll", "the practical limit: C on epoll, a thread per loop, nothing else", echo,
+		recipe{dir: "c_epoll", source: "echo.c"}},
+	{"c_udp", "the practical limit of datagrams: C, recvmmsg and sendmmsg (-batch 1: one by one)", udp,
+		recipe{dir: "c_udp", source: "echo.c"}},
+	{"c_chat", "the practical limit of a chat: C on epoll, lines gathered by hand", chat,
+		recipe{dir: "c_chat", source: "chat.c"}},
+	{"iomux", "this project's reactor (-backend epoll|poll|select|kqueue, -wait fair|polite, -timer)", slices.Concat(echo, chat),
+		recipe{dir: "iomux"}},
+	{"gnet", "gnet, event loops as it recommends (-reuseport, -edge, -gather)", slices.Concat(echo, udp, chat),
+		recipe{dir: "gnet", module: "github.com/panjf2000/gnet/v2"}},
+	{"gonet", "the standard library, a goroutine per connection", slices.Concat(echo, udp, chat),
+		recipe{dir: "gonet", module: "std"}},
+	{"gnet_poll_opt", "gnet built with -tags poll_opt", slices.Concat(echo, udp, chat),
+		recipe{dir: "gnet", tags: "poll_opt", module: "github.com/panjf2000/gnet/v2"}},
+	{"netpoll", "CloudWeGo's netpoll", echo,
+		recipe{dir: "netpoll", module: "github.com/cloudwego/netpoll"}},
+	{"evio", "evio", slices.Concat(echo, udp),
+		recipe{dir: "evio", module: "github.com/tidwall/evio"}},
+	{"nbio", "nbio", echo,
+		recipe{dir: "nbio", module: "github.com/lesismal/nbio"}},
+	{"gaio", "gaio, a proactor", echo,
+		recipe{dir: "gaio", module: "github.com/xtaci/gaio"}},
+	{"c_uring", "C on io_uring", echo,
+		recipe{dir: "c_uring", source: "echo.c"}},
+	{"libuv", "libuv, one loop", echo,
+		recipe{dir: "libuv", source: "echo.c", libs: []string{"-luv"}}},
+	{"uvloop", "Python's asyncio on uvloop, one loop", slices.Concat(echo, udp),
+		recipe{dir: "python", source: "aio.py", flags: []string{"-loop", "uvloop"}, module: "uvloop"}},
+	{"asyncio", "Python's asyncio, a Protocol, one loop", slices.Concat(echo, udp),
+		recipe{dir: "python", source: "aio.py", module: "asyncio"}},
+	{"threading", "Python's socketserver.ThreadingTCPServer", echo,
+		recipe{dir: "python", source: "threading_tcp.py", module: "socketserver"}},
+}
+
+// Lists of peers.
+const (
+	// QuickPeers run when nothing is asked for.
+	QuickPeers = "c_epoll,c_udp,c_chat,iomux,gnet,gonet"
+	everyPeer  = "all"
+	quickPeers = "quick"
+)
 
 // Spec is a peer as it is to run: with flags of its program's own, such as
-// "iomux -backend poll". The same peer may run in several ways, or twice in the
-// same to see how far chance goes.
+// "iomux -backend poll", and perhaps a name of its own: "slow=iomux -slow 5". The
+// same peer may run in several ways, or twice in the same to see how far chance
+// goes.
 type Spec struct {
 	Peer  Peer
+	Name  string // "" means the command
 	Flags []string
 }
 
-// Label is the spec as it was written.
-func (s Spec) Label() string {
+// Command is the peer and its flags.
+func (s Spec) Command() string {
 	return strings.Join(append([]string{s.Peer.Name}, s.Flags...), " ")
 }
 
-// ParseSpecs reads a list with commas.
+// Label is the name under which it stands in tables.
+func (s Spec) Label() string {
+	if s.Name != "" {
+		return s.Name
+	}
+	return s.Command()
+}
+
+// can reports whether the peer serves that kind of scenario.
+func (s Spec) can(k scenario.Kind) bool { return slices.Contains(s.Peer.Kinds, k) }
+
+// ParseSpecs reads peers with commas between; "quick" and "all" stand for lists.
+// A label that comes again gets a number, so that no two are alike.
 func ParseSpecs(list string) ([]Spec, error) {
+	switch strings.TrimSpace(list) {
+	case quickPeers:
+		list = QuickPeers
+	case everyPeer:
+		list = AllPeers(",")
+	}
 	var all []Spec
+	times := map[string]int{}
 	for item := range strings.SplitSeq(list, ",") {
-		words := strings.Fields(item)
-		if len(words) == 0 {
-			return nil, fmt.Errorf("peers %q: an empty name", list)
-		}
-		p, err := findPeer(words[0])
+		s, err := parseSpec(item)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("peers %q: %w", list, err)
 		}
-		all = append(all, Spec{p, words[1:]})
+		label := s.Label()
+		if times[label]++; times[label] > 1 {
+			s.Name = fmt.Sprintf("%s #%d", label, times[label])
+		}
+		all = append(all, s)
 	}
 	return all, nil
+}
+
+func parseSpec(item string) (Spec, error) {
+	name, command, named := strings.Cut(item, "=")
+	// "iomux -x=y" names nothing: what stands before is more than a word.
+	if named = named && len(strings.Fields(name)) == 1; !named {
+		name, command = "", item
+	}
+	words := strings.Fields(command)
+	if len(words) == 0 {
+		return Spec{}, fmt.Errorf("an empty name")
+	}
+	p, err := findPeer(words[0])
+	return Spec{p, strings.TrimSpace(name), words[1:]}, err
 }
 
 func findPeer(name string) (Peer, error) {
@@ -57,7 +153,7 @@ func findPeer(name string) (Peer, error) {
 			return p, nil
 		}
 	}
-	return Peer{}, fmt.Errorf("peer %q: there are %s", name, AllPeers(", "))
+	return Peer{}, fmt.Errorf("no peer %q: there are %s", name, AllPeers(", "))
 }
 
 // AllPeers is the names of all peers.

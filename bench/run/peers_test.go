@@ -4,43 +4,50 @@ package run
 
 import (
 	"bytes"
-	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
 	"os"
-	"os/exec"
-	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"example.com/iomux/bench/load"
+	"example.com/iomux/bench/scenario"
 )
 
-// started builds a peer and runs it until the end of the test.
-func started(t *testing.T, name string, loops, frame int) *server {
-	t.Helper()
-	shop, err := newWorkshop()
-	if err != nil {
-		t.Fatal(err)
+// shop builds each peer once for all tests.
+var shop *workshop
+
+func TestMain(m *testing.M) {
+	var err error
+	if shop, err = newWorkshop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
-	t.Cleanup(func() { shop.close() })
+	status := m.Run()
+	if err := shop.close(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		status = 1
+	}
+	os.Exit(status)
+}
+
+// started builds a peer and runs it until the end of the test.
+func started(t *testing.T, name string, loops int, serve scenario.Kind, frame int) *server {
+	t.Helper()
 	p, err := findPeer(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	program, err := shop.program(t.Context(), p)
-	if err != nil {
-		needs := map[string]string{"c_epoll": "a C compiler", "gnet": "its modules"}
-		if needs[name] == "" || name == "c_epoll" && compiler() {
-			t.Fatal(err)
-		}
-		lacking(t, "%s needs %s: %v", name, needs[name], err)
+	m := shop.make(t.Context(), p)
+	if m.err != nil {
+		lacking(t, "%s: %v", name, m.err)
 	}
-	s, err := launch{program: program, loops: loops, procs: loops, frame: frame}.start(t.Context())
+	s, err := launch{command: m.command, loops: loops, procs: loops, serve: serve, frame: frame}.start(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,32 +65,77 @@ func lacking(t *testing.T, format string, args ...any) {
 	t.Skipf(format, args...)
 }
 
-func compiler() bool {
-	_, err := exec.LookPath("cc")
-	return err == nil && os.Getenv("CC") == ""
+// smoke is a round of each kind of load, small enough for seconds in all.
+var smoke = map[scenario.Kind]map[string]load.Config{
+	scenario.Echo: {
+		"one by one": {Conns: 20, Size: 64, Messages: 300},
+		"framed":     {Conns: 20, Size: 64, Depth: 16, Whole: true, Messages: 300},
+		"mixed":      {Conns: 5, Size: 4096, Depth: 4, Mixed: true, Messages: 300},
+		"large":      {Conns: 2, Size: 300_000, Messages: 300},
+		"slow":       {Conns: 5, Size: 64, Slow: 2, Messages: 2000},
+	},
+	scenario.Churn: {"churn": {Kind: load.Churn, Conns: 8, Size: 64, Messages: 300}},
+	scenario.Idle:  {"idle": {Kind: load.Idle, Conns: 100, Size: 64, Duration: 10 * time.Millisecond}},
+	scenario.UDP:   {"datagrams": {Kind: load.UDP, Conns: 4, Size: 64, Depth: 8, Messages: 1000}},
+	scenario.Chat: {
+		"a line":  {Kind: load.Chat, Conns: 10, Size: 64, Messages: 300},
+		"a burst": {Kind: load.Chat, Conns: 10, Size: 64, Depth: 32, Messages: 2000},
+	},
 }
 
-// TestPeersEcho: every server measured is a correct one.
-func TestPeersEcho(t *testing.T) {
+// TestPeers: every server measured is a correct one, in all that it is measured
+// at.
+func TestPeers(t *testing.T) {
 	for _, p := range Peers {
 		t.Run(p.Name, func(t *testing.T) {
-			for name, c := range map[string]load.Config{
-				"one by one": {Conns: 20, Size: 64},
-				"framed":     {Conns: 20, Size: 64, Depth: 16, Whole: true},
-				"large":      {Conns: 2, Size: 300_000},
-			} {
-				t.Run(name, func(t *testing.T) {
-					frame, loops := 0, 1
-					if c.Whole {
-						frame, loops = c.Size, 2
-					}
-					c.Addr, c.Messages = started(t, p.Name, loops, frame).addr, 300
-					if _, err := load.Run(c); err != nil {
-						t.Error(err)
-					}
-				})
+			for _, kind := range p.Kinds {
+				for name, c := range smoke[kind] {
+					t.Run(name, func(t *testing.T) {
+						serve, frame := kind, 0
+						if kind == scenario.Churn || kind == scenario.Idle {
+							serve = scenario.Echo
+						}
+						if c.Whole {
+							frame = c.Size
+						}
+						c.Addr = started(t, p.Name, 1, serve, frame).addr
+						r, err := load.Run(c)
+						if err != nil {
+							t.Fatal(err)
+						}
+						if r.Lost > 0 {
+							t.Logf("%d datagrams lost", r.Lost)
+						}
+					})
+				}
 			}
 		})
+	}
+}
+
+// TestPeersTwoLoops: so are those that have several loops, with two.
+func TestPeersTwoLoops(t *testing.T) {
+	for name, kinds := range map[string][]scenario.Kind{
+		"c_epoll": {scenario.Echo}, "c_udp": {scenario.UDP}, "c_uring": {scenario.Echo},
+		"iomux": {scenario.Echo, scenario.Chat}, "gnet": {scenario.Echo, scenario.UDP, scenario.Chat},
+		"netpoll": {scenario.Echo}, "evio": {scenario.Echo}, "nbio": {scenario.Echo}, "gaio": {scenario.Echo},
+	} {
+		for _, kind := range kinds {
+			for load, c := range smoke[kind] {
+				t.Run(name+"/"+load, func(t *testing.T) { twoLoops(t, name, kind, c) })
+			}
+		}
+	}
+}
+
+func twoLoops(t *testing.T, name string, kind scenario.Kind, c load.Config) {
+	frame := 0
+	if c.Whole {
+		frame = c.Size
+	}
+	c.Addr = started(t, name, 2, kind, frame).addr
+	if _, err := load.Run(c); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -91,7 +143,7 @@ func TestPeersEcho(t *testing.T) {
 // from it, and only then begins to read and says that it has no more, gets all
 // of it back from the C server.
 func TestLimitKeepsWhatIsRefused(t *testing.T) {
-	c := dial(t, started(t, "c_epoll", 1, 0).addr)
+	c := dial(t, started(t, "c_epoll", 1, scenario.Echo, 0).addr)
 	sent := bytes.Repeat([]byte("0123456789abcdef!"), 4<<20)
 	taken := 0
 	for stuck := false; !stuck && taken < len(sent); {
@@ -121,7 +173,7 @@ func TestLimitKeepsWhatIsRefused(t *testing.T) {
 // TestLimitSurvivesResets: connections that end badly, with and without an echo
 // still to send, do not take the C server with them.
 func TestLimitSurvivesResets(t *testing.T) {
-	s := started(t, "c_epoll", 1, 0)
+	s := started(t, "c_epoll", 1, scenario.Echo, 0)
 	for i := range 20 {
 		c := dial(t, s.addr)
 		if _, err := c.Write(make([]byte, i*100_000)); err != nil && !errors.Is(err, unix.ECONNRESET) {
@@ -136,7 +188,7 @@ func TestLimitSurvivesResets(t *testing.T) {
 // TestLimitOutOfDescriptors: who does not fit waits, and is served as soon as
 // another leaves.
 func TestLimitOutOfDescriptors(t *testing.T) {
-	s := started(t, "c_epoll", 1, 0)
+	s := started(t, "c_epoll", 1, scenario.Echo, 0)
 	const few = 12
 	if err := unix.Prlimit(s.cmd.Process.Pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: few, Max: few}, nil); err != nil {
 		t.Fatal(err)
@@ -180,60 +232,4 @@ func common(a, b []byte) int {
 		}
 	}
 	return n
-}
-
-// TestNobodyFailsTheRun: a peer without sources, one that refuses its flags and
-// one that is fine.
-func TestNobodyFailsTheRun(t *testing.T) {
-	gonet, err := findPeer("gonet")
-	if err != nil {
-		t.Fatal(err)
-	}
-	scenarios, err := ParseScenarios("2x8")
-	if err != nil {
-		t.Fatal(err)
-	}
-	o := Options{Scenarios: scenarios, Peers: []Spec{{Peer: Peer{Name: "missing"}}, {gonet, []string{"-nonsense"}}, {Peer: gonet}}, Rounds: 1, Duration: 1e7, Loops: 1}
-	var out bytes.Buffer
-	r, err := Run(context.Background(), o, &out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(r.Skipped) != 2 || r.Skipped[0].Peer != "missing" || r.Skipped[0].Failed || !r.Skipped[1].Failed || strings.Count(out.String(), "skipped: ") != 2 {
-		t.Errorf("skipped %+v", r.Skipped)
-	}
-	if len(r.Scenarios) != 1 || len(r.Scenarios[0].Rows) != 1 || r.Scenarios[0].Base != "gonet" {
-		t.Errorf("report %+v", r)
-	}
-	o.Peers = o.Peers[:1]
-	if _, err := Run(context.Background(), o, &out); err == nil {
-		t.Error("nothing to measure, and no error")
-	}
-}
-
-// TestSystemCallsCounted needs strace, and the right to trace.
-func TestSystemCallsCounted(t *testing.T) {
-	if _, err := exec.LookPath("strace"); err != nil {
-		lacking(t, "strace: %v", err)
-	}
-	gonet, err := findPeer("gonet")
-	if err != nil {
-		t.Fatal(err)
-	}
-	scenarios, err := ParseScenarios("2x8")
-	if err != nil {
-		t.Fatal(err)
-	}
-	o := Options{Scenarios: scenarios, Peers: []Spec{{Peer: gonet}}, Rounds: 1, Duration: 1e7, Loops: 1, Calls: true}
-	var out bytes.Buffer
-	r, err := Run(context.Background(), o, &out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(r.Notes) > 0 {
-		lacking(t, "%s", r.Notes[0])
-	}
-	if calls := r.Scenarios[0].Rows[0].Calls; calls["write"] < 0.9 || calls["write"] > 1.1 {
-		t.Errorf("%v writes a message, want 1", calls["write"])
-	}
 }

@@ -16,12 +16,17 @@ import (
 // usage is what a process has used so far.
 type usage struct {
 	cpu      time.Duration // user and system, of all its threads, ended ones too
-	switches int64         // context switches of the threads it has now, of either kind
-	rss      int64         // bytes
+	user     int64         // ticks, as is system: too coarse for anything but their proportion
+	system   int64
+	switches int64 // context switches of the threads it has now, of either kind
+	rss      int64 // bytes
 }
 
 func processUsage(pid int) (u usage, err error) {
 	if u.cpu, err = cpuTime(pid); err != nil {
+		return u, err
+	}
+	if u.user, u.system, err = ticks(pid); err != nil {
 		return u, err
 	}
 	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
@@ -49,6 +54,34 @@ func cpuTime(pid int) (time.Duration, error) {
 		return 0, os.NewSyscallError("clock_gettime", err)
 	}
 	return time.Duration(ts.Nano()), nil
+}
+
+// ticks is what /proc/PID/stat says of user and system time.
+func ticks(pid int) (user, system int64, err error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, 0, err
+	}
+	// The second field is a name in brackets, which may have any letters.
+	const utime, stime = 11, 12 // counted from behind the name
+	words := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
+	if len(words) <= stime {
+		return 0, 0, fmt.Errorf("/proc/%d/stat: %q", pid, stat)
+	}
+	if user, err = strconv.ParseInt(string(words[utime]), 10, 64); err != nil {
+		return 0, 0, err
+	}
+	system, err = strconv.ParseInt(string(words[stime]), 10, 64)
+	return user, system, err
+}
+
+// systemShare is the kernel's share of the CPU time since then, from 0 to 1.
+func (u usage) systemShare(then usage) float64 {
+	user, system := u.user-then.user, u.system-then.system
+	if user+system <= 0 {
+		return 0
+	}
+	return float64(system) / float64(user+system)
 }
 
 // field is the number behind "name:" in a status file; 0 if there is none.

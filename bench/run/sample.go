@@ -13,40 +13,8 @@ import (
 	"time"
 
 	"example.com/iomux/bench/load"
+	"example.com/iomux/bench/result"
 )
-
-// Sample is what one run of one server measured.
-type Sample struct {
-	Round    int  `json:"round"`
-	Repeated bool `json:"repeated,omitempty"` // the first try was disturbed
-
-	Messages int64   `json:"messages"`
-	Seconds  float64 `json:"seconds"`
-	Rate     float64 `json:"rate"`
-	P50      float64 `json:"p50_us"`
-	P99      float64 `json:"p99_us"`
-	P999     float64 `json:"p999_us"`
-	Max      float64 `json:"max_us"`
-
-	CPU      float64 `json:"cpu_ns"`   // the server's, a message
-	Util     float64 `json:"util"`     // the server's CPU time to the wall's
-	Switches float64 `json:"switches"` // of the server, a message
-	RSS      int64   `json:"rss"`      // of the server at the end, bytes
-
-	GeneratorUtil float64 `json:"generator_util"`
-	Foreign       float64 `json:"foreign"` // CPU time of all others to the wall's
-	Lag           float64 `json:"lag_us"`  // see load.Result
-	Unanswered    int64   `json:"unanswered,omitempty"`
-
-	// Notes are figures the server itself printed when it was stopped.
-	Notes map[string]float64 `json:"notes,omitempty"`
-}
-
-// quiet is how much CPU time of others, as a share of one CPU, a run bears.
-// /proc/stat counts in ticks of 10 ms, so that less would often be chance.
-const quiet = 0.10
-
-func (s *Sample) disturbed() bool { return s.Foreign > quiet }
 
 // snapshot is the state of things at one end of a run.
 type snapshot struct {
@@ -67,25 +35,31 @@ func takeSnapshot(pid int) (s snapshot, err error) {
 }
 
 // measure runs the server once under the load.
-func (l launch) measure(ctx context.Context, c load.Config) (*Sample, error) {
-	var before, after snapshot
-	r, said, err := l.under(ctx, c,
-		func(pid int) (err error) { before, err = takeSnapshot(pid); return },
-		func(pid int) (err error) { after, err = takeSnapshot(pid); return })
+func (l launch) measure(ctx context.Context, c load.Config) (*trial, error) {
+	var fresh, before, after snapshot
+	take := func(s *snapshot) func(int) error {
+		return func(pid int) (err error) { *s, err = takeSnapshot(pid); return }
+	}
+	r, said, err := l.under(ctx, c, take(&fresh), take(&before), take(&after))
 	if err != nil {
 		return nil, err
 	}
-	return sample(r, before, after, said), nil
+	return &trial{newSample(c, r, fresh, before, after, said), r.Latency}, nil
 }
 
-// under starts the server, loads it, with calls at both ends of what is
-// measured, and stops it again. It returns what the server said at its end too.
-func (l launch) under(ctx context.Context, c load.Config, began, ended func(pid int) error) (*load.Result, []string, error) {
+// under starts the server, loads it, with calls when it has started and at both
+// ends of what is measured, and stops it again. It returns what the server said
+// at its end too.
+func (l launch) under(ctx context.Context, c load.Config, started, began, ended func(pid int) error) (*load.Result, []string, error) {
 	s, err := l.start(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	pid := s.cmd.Process.Pid
+	if err := started(pid); err != nil {
+		s.stop()
+		return nil, nil, err
+	}
 	c.Addr = s.addr
 	c.Began = func() error { return began(pid) }
 	c.Ended = func() error { return ended(pid) }
@@ -106,32 +80,46 @@ func (l launch) under(ctx context.Context, c load.Config, began, ended func(pid 
 	return r, said, err
 }
 
-func sample(r *load.Result, before, after snapshot, said []string) *Sample {
-	wall := r.Elapsed.Seconds()
-	messages := float64(r.Messages)
-	server := after.server.cpu - before.server.cpu
-	own := after.own - before.own
+func newSample(c load.Config, r *load.Result, fresh, before, after snapshot, said []string) *result.Sample {
+	// Where connections do nothing, what is measured is how they came about.
+	messages, wall, from, to := r.Messages, r.Elapsed, before, after
+	if c.Kind == load.Idle {
+		messages, wall, from, to = int64(r.Connected), r.ConnectTime, fresh, before
+	}
+	n, seconds := float64(messages), wall.Seconds()
+	server := to.server.cpu - from.server.cpu
+	own := to.own - from.own
 	us := func(percentile float64) float64 { return float64(r.Latency.ValueAtPercentile(percentile)) / 1e3 }
-	return &Sample{
-		Messages: r.Messages,
-		Seconds:  wall,
-		Rate:     r.Rate(),
+	s := &result.Sample{
+		Messages: messages,
+		Seconds:  seconds,
+		Rate:     n / seconds,
 		P50:      us(50),
 		P99:      us(99),
 		P999:     us(99.9),
 		Max:      us(100),
+		Mean:     r.MeanLatency / 1e3,
 
-		CPU:      float64(server) / messages,
-		Util:     server.Seconds() / wall,
-		Switches: float64(after.server.switches-before.server.switches) / messages,
-		RSS:      after.server.rss,
+		CPU:      float64(server) / n,
+		System:   to.server.systemShare(from.server),
+		Util:     server.Seconds() / seconds,
+		Switches: float64(to.server.switches-from.server.switches) / n,
+		RSS:      float64(after.server.rss),
+		PerConn:  max(0, float64(after.server.rss-fresh.server.rss)) / float64(c.Conns+c.Slow),
 
-		GeneratorUtil: own.Seconds() / wall,
-		Foreign:       max(0, (after.busy-before.busy-server-own).Seconds()/wall),
+		GeneratorUtil: own.Seconds() / seconds,
+		Foreign:       max(0, (to.busy-from.busy-server-own).Seconds()/seconds),
 		Lag:           float64(r.Lag) / 1e3,
-		Unanswered:    r.Unanswered,
-		Notes:         notes(said),
+		Little:        r.Little(),
+		Jain:          r.Jain(),
+
+		Unanswered: r.Unanswered,
+		Lost:       r.Lost,
+		Held:       r.SlowHeld,
+		Closed:     int64(r.SlowClosed),
+		Notes:      notes(said),
 	}
+	return s
 }
 
 // notes reads lines such as "timer p50_us=93 max_us=210" into "timer p50_us"

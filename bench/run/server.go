@@ -11,10 +11,13 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"example.com/iomux/bench/scenario"
 )
 
 const (
@@ -32,21 +35,21 @@ type server struct {
 
 // launch is all that decides how a server is started.
 type launch struct {
-	program string
-	flags   []string
+	command []string // the program and flags of its own
 	loops   int
 	procs   int // GOMAXPROCS
+	serve   scenario.Kind
 	frame   int
 	places  places
 }
 
 // start runs the server and waits until it says where it listens.
 func (l launch) start(ctx context.Context) (*server, error) {
-	args := []string{"-p", "0", "-loops", strconv.Itoa(l.loops)}
+	args := append(slices.Clone(l.command[1:]), "-p", "0", "-loops", strconv.Itoa(l.loops), "-serve", string(l.serve))
 	if l.frame > 0 {
 		args = append(args, "-frame", strconv.Itoa(l.frame))
 	}
-	s := &server{cmd: exec.Command(l.program, append(args, l.flags...)...), lines: make(chan string, 16)}
+	s := &server{cmd: exec.Command(l.command[0], args...), lines: make(chan string, 16)}
 	s.cmd.Env = append(withoutTuning(os.Environ()), "GOMAXPROCS="+strconv.Itoa(l.procs))
 	s.cmd.Stderr = &s.stderr
 	// Should this process be killed, the server goes too.
@@ -82,8 +85,8 @@ func (s *server) listening(ctx context.Context) error {
 		if !ok {
 			return errors.New("it ended without a word")
 		}
-		where, ok := strings.CutPrefix(line, "listening tcp://")
-		if !ok {
+		_, where, ok := strings.Cut(line, "://")
+		if !ok || !strings.HasPrefix(line, "listening ") {
 			return fmt.Errorf("it says %q, not where it listens", line)
 		}
 		var err error

@@ -1,0 +1,117 @@
+//go:build linux
+
+package run
+
+import (
+	"context"
+	"os/exec"
+	"slices"
+	"testing"
+
+	"example.com/iomux/bench/result"
+	"example.com/iomux/bench/scenario"
+)
+
+// notebook is an observer that remembers.
+type notebook struct {
+	notes    []string
+	skipped  []result.Skipped
+	outcomes []*result.Outcome
+	done     []int
+	total    int
+}
+
+func (n *notebook) Note(text string)          { n.notes = append(n.notes, text) }
+func (n *notebook) Skipped(s result.Skipped)  { n.skipped = append(n.skipped, s) }
+func (n *notebook) Outcome(o *result.Outcome) { n.outcomes = append(n.outcomes, o) }
+func (n *notebook) Progress(done, total int, _ string) {
+	n.done = append(n.done, done)
+	n.total = total
+}
+
+func peer(t *testing.T, name string) Peer {
+	t.Helper()
+	p, err := findPeer(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func scenarios(t *testing.T, list string) []scenario.Scenario {
+	t.Helper()
+	all, err := scenario.ParseList(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// TestNobodyFailsTheRun: a peer without sources, one that refuses its flags and
+// one that is fine; and a scenario that none of them does.
+func TestNobodyFailsTheRun(t *testing.T) {
+	gonet := peer(t, "gonet")
+	gonet.Kinds = echo
+	missing := Peer{Name: "missing", Kinds: echo, recipe: recipe{dir: "missing"}}
+	o := Options{Scenarios: scenarios(t, "2x8,chat2w1"), Rounds: 2, Duration: 1e7, Loops: 1,
+		Peers: []Spec{{Peer: missing}, {Peer: gonet, Flags: []string{"-nonsense"}}, {Peer: gonet}}}
+	var seen notebook
+	r, err := Run(context.Background(), o, &seen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := r.Skipped
+	if len(s) != 3 || s[0].Peer != "missing" || s[0].Failed || !s[1].Failed || s[2].Scenario != "chat2w1" || !slices.Equal(s, seen.skipped) {
+		t.Errorf("skipped %+v", s)
+	}
+	if len(r.Scenarios) != 1 || len(r.Scenarios[0].Rows) != 1 || r.Scenarios[0].Base != "gonet" || len(seen.outcomes) != 1 {
+		t.Errorf("report %+v", r)
+	}
+	if !slices.IsSorted(seen.done) || seen.done[len(seen.done)-1] != seen.total || seen.total != 4 {
+		t.Errorf("progress %v of %d", seen.done, seen.total)
+	}
+	if m := r.Machine; m.CPUs < 1 || m.Kernel == "" || m.Go == "" || m.OpenFiles == 0 || m.MemoryMB == 0 {
+		t.Errorf("machine %+v", m)
+	}
+	o.Peers = o.Peers[:1]
+	if _, err := Run(context.Background(), o, &seen); err == nil {
+		t.Error("nothing to measure, and no error")
+	}
+}
+
+// TestInterruptedKeepsWhatIsDone: what was measured before is in the report.
+func TestInterruptedKeepsWhatIsDone(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	seen := &canceller{cancel: cancel}
+	o := Options{Scenarios: scenarios(t, "2x8,3x8"), Peers: []Spec{{Peer: peer(t, "gonet")}}, Rounds: 1, Duration: 1e7, Loops: 1}
+	r, err := Run(ctx, o, seen)
+	if err == nil || len(r.Scenarios) != 1 || r.Scenarios[0].Scenario.Name != "2x8" {
+		t.Errorf("error %v, report %+v", err, r)
+	}
+}
+
+// canceller is an observer that interrupts when the first scenario is done.
+type canceller struct {
+	notebook
+	cancel func()
+}
+
+func (c *canceller) Outcome(o *result.Outcome) { c.cancel() }
+
+// TestSystemCallsCounted needs strace, and the right to trace.
+func TestSystemCallsCounted(t *testing.T) {
+	if _, err := exec.LookPath("strace"); err != nil {
+		lacking(t, "strace: %v", err)
+	}
+	o := Options{Scenarios: scenarios(t, "2x8"), Peers: []Spec{{Peer: peer(t, "gonet")}}, Rounds: 1, Duration: 1e7, Loops: 1, Calls: true}
+	r, err := Run(context.Background(), o, new(notebook))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Notes) > 0 {
+		lacking(t, "%s", r.Notes[0])
+	}
+	if calls := r.Scenarios[0].Rows[0].Calls; calls["write"] < 0.9 || calls["write"] > 1.1 {
+		t.Errorf("%v writes a message, want 1", calls["write"])
+	}
+}

@@ -1,0 +1,127 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"example.com/iomux/bench/load"
+	"example.com/iomux/bench/report"
+	"example.com/iomux/bench/result"
+	"example.com/iomux/bench/run"
+	"example.com/iomux/bench/scenario"
+)
+
+// resultsDir is where results go unless told otherwise.
+const resultsDir = "bench-results"
+
+// stamp names results by the second in which they began.
+const stamp = "20060102T150405Z"
+
+func runVerb(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	o, prefix, err := runFlags(args, stdout)
+	if err != nil {
+		return err
+	}
+	// Better to fail now than after minutes.
+	if prefix != "" {
+		if err := os.MkdirAll(filepath.Dir(prefix), 0o755); err != nil {
+			return err
+		}
+	}
+	watch := newWatch(stdout, stderr)
+	r, err := run.Run(ctx, o, watch)
+	watch.close()
+	if r == nil || len(r.Scenarios) == 0 && err != nil {
+		return err
+	}
+	// What was measured before an interruption is kept all the same.
+	err = errors.Join(err, keep(r, prefix, stdout))
+	if err == nil && r.Failed() {
+		err = errors.New("a peer failed; see the lines above that begin with skipped")
+	}
+	return err
+}
+
+// runFlags turns the command line into options and what the files are to be
+// called, without their endings; "" means that none are wanted.
+func runFlags(args []string, stdout io.Writer) (o run.Options, prefix string, err error) {
+	f := flag.NewFlagSet("run", flag.ContinueOnError)
+	scenarios := f.String("scenarios", "quick", "`scenarios` with commas between; quick and all stand for many; bench list tells what there is")
+	peers := f.String("peers", "quick", "`peers` with commas between, each with flags of its own and a name if need be: \"c_epoll,iomux,b=iomux -backend poll\"; quick and all stand for many; ratios are to the first that can do a scenario")
+	f.StringVar(&prefix, "out", filepath.Join(resultsDir, time.Now().UTC().Format(stamp)), "what to call the files, without .json and .html; empty writes none")
+	f.IntVar(&o.Rounds, "rounds", 7, "runs of each peer in each scenario; an interval takes 6")
+	f.DurationVar(&o.Duration, "dur", 400*time.Millisecond, "length of a run; many connections make it longer")
+	f.DurationVar(&o.Warm, "warm", 100*time.Millisecond, "what runs before it, unmeasured")
+	f.IntVar(&o.Loops, "loops", 1, "event loops of a server")
+	f.IntVar(&o.Procs, "procs", 0, "GOMAXPROCS of a server; 0 means as many as loops")
+	f.BoolVar(&o.Pin, "pin", true, "keep the generator and the server on CPUs of their own")
+	f.IntVar(&o.Nice, "nice", -15, "priority of both, where that is permitted; 0 leaves it")
+	f.BoolVar(&o.Calls, "calls", false, "count system calls with strace too, in runs of their own")
+	if _, err := parse(f, args, stdout); err != nil {
+		return o, "", err
+	}
+	if o.Scenarios, err = scenario.ParseList(*scenarios); err != nil {
+		return o, "", usagef("%w", err)
+	}
+	if o.Peers, err = run.ParseSpecs(*peers); err != nil {
+		return o, "", usagef("%w", err)
+	}
+	return o, prefix, check(o)
+}
+
+// check refuses what could not be measured, or not in bounded time.
+func check(o run.Options) error {
+	for _, bound := range []struct {
+		name         string
+		n, low, high int
+	}{
+		{"rounds", o.Rounds, 1, 1000},
+		{"loops", o.Loops, 1, 1024},
+		{"procs", o.Procs, 0, 1024},
+		{"nice", o.Nice, -20, 19},
+	} {
+		if bound.n < bound.low || bound.n > bound.high {
+			return usagef("--%s %d: want %d to %d", bound.name, bound.n, bound.low, bound.high)
+		}
+	}
+	if o.Duration < time.Millisecond || o.Duration > load.MaxTime {
+		return usagef("--dur %v: want 1ms to %v", o.Duration, load.MaxTime)
+	}
+	if o.Warm < 0 || o.Warm > load.MaxTime {
+		return usagef("--warm %v: want 0 to %v", o.Warm, load.MaxTime)
+	}
+	return nil
+}
+
+// keep writes the results and their page.
+func keep(r *result.Report, prefix string, stdout io.Writer) error {
+	if prefix == "" {
+		return nil
+	}
+	if err := write(prefix+".json", r.WriteJSON); err != nil {
+		return err
+	}
+	if err := write(prefix+".html", func(w io.Writer) error { return report.HTML(w, r) }); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(stdout, "\nresults: %s.json\nreport:  %s.html\n", prefix, prefix)
+	return err
+}
+
+// write makes a file of what to write; the error of closing counts, for only
+// then is all of it there.
+func write(name string, to func(io.Writer) error) error {
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(to(f), f.Close())
+}

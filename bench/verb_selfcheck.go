@@ -1,0 +1,104 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"time"
+
+	"example.com/iomux/bench/report"
+	"example.com/iomux/bench/result"
+	"example.com/iomux/bench/run"
+	"example.com/iomux/bench/scenario"
+)
+
+// slowdown is by how many percent a server is slowed on purpose, to see whether
+// that is found.
+const slowdown = 5
+
+// selfcheckVerb measures the suite itself: the same server twice must show no
+// difference, one that was slowed must be found slower, and the generator must
+// not cost much more than one in C.
+func selfcheckVerb(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	f := flag.NewFlagSet("selfcheck", flag.ContinueOnError)
+	name := f.String("scenario", "100x64", "the scenario to do it with")
+	o := run.Options{Loops: 1, Pin: true}
+	f.IntVar(&o.Rounds, "rounds", 15, "runs of each side")
+	f.DurationVar(&o.Duration, "dur", 400*time.Millisecond, "length of a run")
+	f.DurationVar(&o.Warm, "warm", 100*time.Millisecond, "what runs before it, unmeasured")
+	f.IntVar(&o.Nice, "nice", -15, "priority, where that is permitted; 0 leaves it")
+	if _, err := parse(f, args, stdout); err != nil {
+		return err
+	}
+	s, err := scenario.Parse(*name)
+	switch {
+	case err != nil:
+		return usagef("%w", err)
+	case s.Kind != scenario.Echo || s.Rate > 0 || s.Frame || s.Mixed || s.Slow > 0:
+		return usagef("--scenario %s: want a plain closed loop, such as 100x64p16", *name)
+	}
+	o.Scenarios = []scenario.Scenario{s}
+	if err := check(o); err != nil {
+		return err
+	}
+	if err := generatorCost(ctx, o, s, stdout, stderr); err != nil {
+		return err
+	}
+	return discern(ctx, o, stdout, stderr)
+}
+
+func generatorCost(ctx context.Context, o run.Options, s scenario.Scenario, stdout, stderr io.Writer) error {
+	watch := newWatch(stdout, stderr)
+	cost, err := run.GeneratorCost(ctx, o, s, watch)
+	watch.close()
+	if err != nil {
+		return err
+	}
+	own, floor := cost.Rows[1].Measure(result.CPU), cost.Rows[0].Measure(result.CPU)
+	_, err = fmt.Fprintf(stdout, "generator: %.0f ns of CPU time a message, a client in C %.0f ns; ratio %.3f (95 %%: %.3f to %.3f)\n",
+		own.Median, floor.Median, own.Ratio.Median, own.Ratio.Low, own.Ratio.High)
+	return err
+}
+
+// discern compares three measurements: of one server, of the same again, and of
+// the same slowed down.
+func discern(ctx context.Context, o run.Options, stdout, stderr io.Writer) error {
+	var reports []*result.Report
+	for _, peers := range []string{"c_epoll,iomux", "c_epoll,iomux", fmt.Sprintf("c_epoll,iomux=iomux -slow %d", slowdown)} {
+		var err error
+		if o.Peers, err = run.ParseSpecs(peers); err != nil {
+			return err
+		}
+		watch := newWatch(io.Discard, stderr)
+		r, err := run.Run(ctx, o, watch)
+		watch.close()
+		if err != nil {
+			return err
+		}
+		if len(r.Skipped) > 0 {
+			return fmt.Errorf("skipped: %v", r.Skipped[0])
+		}
+		reports = append(reports, r)
+	}
+	fmt.Fprintln(stdout, "\nthe same server again:")
+	same := result.Compare(reports[0], reports[1])
+	if err := report.Changes(stdout, same); err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "\nthe same server, slowed by %d %%:\n", slowdown)
+	slowed := result.Compare(reports[0], reports[2])
+	if err := report.Changes(stdout, slowed); err != nil {
+		return err
+	}
+	switch {
+	case same[0].Verdict == result.More || same[0].Verdict == result.Less:
+		return fmt.Errorf("the same server twice is said to differ: %s", same[0].Verdict)
+	case !slowed[0].Worse():
+		return fmt.Errorf("a server slowed by %d %% was not found: %s; try more rounds, or a quieter machine", slowdown, slowed[0].Verdict)
+	}
+	_, err := fmt.Fprintln(stdout, "\nThe suite finds the one and does not see the other.")
+	return err
+}
