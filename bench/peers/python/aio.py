@@ -6,6 +6,7 @@
 """
 
 import asyncio
+import logging
 import socket
 import sys
 
@@ -92,8 +93,10 @@ def datagram_socket(port):
 
 async def serve(args):
     loop = asyncio.get_running_loop()
-    # What asyncio reports is that descriptors ran out; it pauses then.
+    # What asyncio has to say is that descriptors ran out, when it pauses, and that
+    # a client went before its answer.
     loop.set_exception_handler(lambda loop, context: None)
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
     if args.serve == "udp":
         s = datagram_socket(args.port)
         await loop.create_datagram_endpoint(Datagrams, sock=s)
