@@ -23,6 +23,18 @@ const slowdown = 5
 // difference, one that was slowed must be found slower, and the generator must
 // not cost much more than one in C.
 func selfcheckVerb(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	o, err := selfcheckFlags(args, stdout)
+	if err != nil {
+		return err
+	}
+	if err := generatorCost(ctx, o, stdout, stderr); err != nil {
+		return err
+	}
+	return discern(ctx, o, stdout, stderr)
+}
+
+// selfcheckFlags turns the command line into options with one scenario.
+func selfcheckFlags(args []string, stdout io.Writer) (run.Options, error) {
 	f := flag.NewFlagSet("selfcheck", flag.ContinueOnError)
 	name := f.String("scenario", "100x64", "the scenario to do it with")
 	o := run.Options{Loops: 1, Pin: true}
@@ -31,28 +43,22 @@ func selfcheckVerb(ctx context.Context, args []string, stdout, stderr io.Writer)
 	f.DurationVar(&o.Warm, "warm", 100*time.Millisecond, "what runs before it, unmeasured")
 	f.IntVar(&o.Nice, "nice", -15, "priority, where that is permitted; 0 leaves it")
 	if _, err := parse(f, args, stdout); err != nil {
-		return err
+		return o, err
 	}
 	s, err := scenario.Parse(*name)
 	switch {
 	case err != nil:
-		return usagef("%w", err)
+		return o, usagef("%w", err)
 	case s.Kind != scenario.Echo || s.Rate > 0 || s.Frame || s.Mixed || s.Slow > 0:
-		return usagef("--scenario %s: want a plain closed loop, such as 100x64p16", *name)
+		return o, usagef("--scenario %s: want a plain closed loop, such as 100x64p16", *name)
 	}
 	o.Scenarios = []scenario.Scenario{s}
-	if err := check(o); err != nil {
-		return err
-	}
-	if err := generatorCost(ctx, o, s, stdout, stderr); err != nil {
-		return err
-	}
-	return discern(ctx, o, stdout, stderr)
+	return o, check(o)
 }
 
-func generatorCost(ctx context.Context, o run.Options, s scenario.Scenario, stdout, stderr io.Writer) error {
+func generatorCost(ctx context.Context, o run.Options, stdout, stderr io.Writer) error {
 	watch := newWatch(stdout, stderr)
-	cost, err := run.GeneratorCost(ctx, o, s, watch)
+	cost, err := run.GeneratorCost(ctx, o, watch)
 	watch.close()
 	if err != nil {
 		return err

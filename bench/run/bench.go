@@ -65,6 +65,9 @@ func Run(ctx context.Context, o Options, watch Observer) (r *result.Report, err 
 		Setting: result.Setting{Rounds: o.Rounds, Seconds: o.Duration.Seconds(), Warm: o.Warm.Seconds(), Loops: o.Loops, Procs: o.Procs,
 			Pinned: b.places.generator != nil, Nice: o.Nice},
 		Scenarios: []*result.Outcome{}, Notes: b.notes()}
+	for _, n := range b.report.Notes {
+		b.Note(n)
+	}
 	if err := b.build(ctx); err != nil {
 		return nil, err
 	}
@@ -127,9 +130,6 @@ func (b *bench) notes() []string {
 		if _, err := choosePlaces(b.Loops); err != nil {
 			notes = append(notes, err.Error())
 		}
-	}
-	for _, n := range notes {
-		b.Note(n)
 	}
 	return notes
 }

@@ -17,15 +17,19 @@ import (
 )
 
 // GeneratorCost compares this suite's generator with a client in C that does as
-// little as can be done, both in front of the C server, in turns. Both rows'
-// figures are those of the clients: CPU time a message, and latency.
-func GeneratorCost(ctx context.Context, o Options, s scenario.Scenario, watch Observer) (outcome *result.Outcome, err error) {
+// little as can be done, both in front of the C server, in turns, in the first of
+// the scenarios. Both rows' figures are those of the clients: CPU time a
+// message, and latency.
+func GeneratorCost(ctx context.Context, o Options, watch Observer) (outcome *result.Outcome, err error) {
 	b, err := newBench(o, watch)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, b.shop.close()) }()
-	b.notes()
+	for _, n := range b.notes() {
+		b.Note(n)
+	}
+	s := b.Scenarios[0]
 	server := b.shop.make(ctx, Peers[0])
 	client := b.shop.compile(ctx, recipe{source: "client.c"}, filepath.Join(b.shop.src, "..", "client"), filepath.Join(b.shop.out, "client"))
 	if err := errors.Join(server.err, client.err); err != nil {
