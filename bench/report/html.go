@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	_ "embed"
 	"html/template"
 	"io"
@@ -8,13 +9,24 @@ import (
 	"example.com/iomux/bench/result"
 )
 
-//go:embed page.html
-var pageText string
+var (
+	//go:embed page.html
+	pageText string
+	//go:embed page.css
+	styleText string
+)
 
+// The template escapes whatever it is given by where it stands; the pictures are
+// part of it for that reason.
 var pageTemplate = template.Must(template.New("page").Parse(pageText))
 
 // HTML writes a page that needs nothing beside itself: no script, no font, no
 // picture from elsewhere.
 func HTML(w io.Writer, r *result.Report) error {
-	return pageTemplate.Execute(w, r)
+	var b bytes.Buffer
+	if err := pageTemplate.Execute(&b, newPage(r)); err != nil {
+		return err
+	}
+	_, err := b.WriteTo(w)
+	return err
 }

@@ -61,11 +61,23 @@ func hundredths(x float64) string {
 
 // percent is a share as a percentage, without a sign.
 func percent(share float64) string {
-	x := math.Abs(100 * share)
-	if x < 10 {
+	switch x := math.Abs(100 * share); {
+	case x < 9.95:
 		return strings.TrimSuffix(strconv.FormatFloat(x, 'f', 1, 64), ".0") + " %"
+	case x < 1000:
+		return strconv.FormatFloat(x, 'f', 0, 64) + " %"
+	default:
+		return digits(x, 3) + " %"
 	}
-	return digits(math.Round(x), 3) + " %"
+}
+
+// trimmed is digits without zeroes at the end of what is behind the point.
+func trimmed(x float64, n int) string {
+	s := digits(x, n)
+	if strings.Contains(s, ".") && !strings.Contains(s, "e") {
+		s = strings.TrimRight(strings.TrimRight(s, "0"), ".")
+	}
+	return s
 }
 
 // bytesOf is a number of bytes with a unit that fits.

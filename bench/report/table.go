@@ -41,21 +41,21 @@ func short(s scenario.Scenario) string {
 }
 
 func figures(b *strings.Builder, o *result.Outcome) {
-	idle := o.Scenario.Kind == scenario.Idle
-	memory := "RSS MB"
-	if idle {
-		memory = "B/conn"
+	head := []string{"peer", "rate/s", "x base", "cpu ns", "x base", "util", "gen", "p50 us", "p99 us", "sw/" + short(o.Scenario), "RSS MB", "verdict on cpu"}
+	if idle(o) {
+		// A ratio of memory means nothing: the least of servers needs none.
+		head[10], head[11] = "B/conn", ""
 	}
 	g := &grid{left: map[int]bool{4: true, 11: true}}
-	g.add("peer", "rate/s", "x base", "cpu ns", "x base", "util", "gen", "p50 us", "p99 us", "sw/"+short(o.Scenario), memory, "verdict on cpu")
+	g.add(head...)
 	for _, r := range o.Rows {
 		rate, cpu := r.Measure(result.Rate), r.Measure(result.CPU)
-		memory := digits(r.Measure(result.RSS).Median/1e6, 3)
-		if idle {
-			memory = digits(r.Measure(result.PerConn).Median, 3)
+		memory, word := digits(r.Measure(result.RSS).Median/1e6, 3), verdict(o, r)
+		if idle(o) {
+			memory, word = digits(r.Measure(result.PerConn).Median, 3), ""
 		}
 		g.add(clip(Plain(r.Peer), labelWidth), digits(rate.Median, 4), ratio(rate.Ratio.Median), digits(cpu.Median, 4), around(cpu.Ratio),
-			hundredths(r.Util), hundredths(r.GeneratorUtil), micros(r, result.P50), micros(r, result.P99), digits(r.Switches, 2), memory, verdict(o, r))
+			hundredths(r.Util), hundredths(r.GeneratorUtil), micros(r, result.P50), micros(r, result.P99), digits(r.Switches, 2), memory, word)
 	}
 	g.write(b)
 }
@@ -65,6 +65,8 @@ func around(f result.Figure) string {
 	switch {
 	case f.Median == 0:
 		return unknown
+	case f.Median == 1 && f.Low == f.High: // the base's own
+		return ratio(1)
 	case f.Interval():
 		return fmt.Sprintf("%s [%s %s]", ratio(f.Median), ratio(f.Low), ratio(f.High))
 	}
@@ -136,7 +138,7 @@ func mostFirst(m map[string]float64) []string {
 func pairs(m map[string]float64, keys []string, n int) string {
 	var s []string
 	for _, k := range keys {
-		s = append(s, Plain(k)+" "+digits(m[k], n))
+		s = append(s, Plain(k)+" "+trimmed(m[k], n))
 	}
 	return strings.Join(s, ", ")
 }
