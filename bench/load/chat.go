@@ -151,23 +151,30 @@ func (c *chat) delivered(m *member, lines, now int64) error {
 }
 
 // stalled tells a server that is silent from one that has lost something: when
-// some of the burst has come, its lines were taken and some were not delivered.
+// one member has a line that another should have as well, it was lost.
 func (c *chat) stalled(now int64) error {
+	all, some := len(c.burst), false
 	if c.phase == settling {
-		return fmt.Errorf("load: %d of %d members have joined, and no more for %v", c.joined, c.Conns, c.Patience)
+		all = len(c.probes)
 	}
-	begun := false
 	var behind *member
 	for _, m := range c.members {
-		begun = begun || m.off > 0
-		if m.off < len(c.burst) {
+		switch {
+		case c.phase == settling && !m.joined: // owed nothing yet
+		case m.off < all:
 			behind = m
+			some = some || m.off > 0 && c.phase > settling
+		default:
+			some = true
 		}
 	}
-	if behind == nil || !begun {
-		return c.simple.stalled(now)
+	switch {
+	case behind != nil && some:
+		return fmt.Errorf("%w: member %d has %d bytes of the %d that it should have and others do, and no more for %v", ErrWrongEcho, behind.id, behind.off, all, c.Patience)
+	case c.phase == settling:
+		return fmt.Errorf("load: %d of %d members have joined, and no more for %v", c.joined, c.Conns, c.Patience)
 	}
-	return fmt.Errorf("%w: member %d has %d of the %d lines of a burst, and no more for %v", ErrWrongEcho, behind.id, behind.off/c.Size, c.Depth, c.Patience)
+	return c.simple.stalled(now)
 }
 
 func (c *chat) goodbye(int64) error {

@@ -6,11 +6,14 @@ import (
 	"bufio"
 	"errors"
 	"io"
+	"math"
 	"net"
 	"net/netip"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"example.com/iomux"
 )
@@ -28,6 +31,10 @@ var shapes = map[string]Config{
 	"large":        {Conns: 2, Size: 300_001},
 	"open":         {Conns: 10, Size: 64, Rate: 50_000},
 	"open, bursts": {Conns: 3, Size: 5000, Rate: 1e6},
+	"mixed":        {Conns: 10, Size: 4096, Mixed: true},
+	"mixed, deep":  {Conns: 3, Size: 60_000, Depth: 16, Mixed: true},
+	"mixed, whole": {Conns: 3, Size: 600, Depth: 16, Mixed: true, Whole: true},
+	"mixed, open":  {Conns: 10, Size: 4096, Rate: 50_000, Mixed: true},
 }
 
 func TestCorrectServer(t *testing.T) {
@@ -65,6 +72,15 @@ func TestLiars(t *testing.T) {
 			return echoing(func(p []byte) []byte {
 				if seen += len(p); seen > 5000 {
 					p[len(p)-1] ^= 1
+				}
+				return p
+			})
+		},
+		"flips a bit of mixed sizes": func() func(net.Conn) {
+			seen := 0
+			return echoing(func(p []byte) []byte {
+				if seen += len(p); seen > 5000 {
+					p[len(p)/2] ^= 1
 				}
 				return p
 			})
@@ -128,6 +144,7 @@ func TestLiars(t *testing.T) {
 			if strings.Contains(name, "bit") || strings.Contains(name, "a message") {
 				c.Conns = 1 // they count over all connections
 			}
+			c.Mixed = strings.Contains(name, "mixed")
 			if _, err := Run(c); !errors.Is(err, ErrWrongEcho) {
 				t.Errorf("got %v, want %v", err, ErrWrongEcho)
 			}
@@ -185,7 +202,7 @@ func TestBrokenServers(t *testing.T) {
 		"closes early":     {func(c net.Conn) { io.CopyN(c, c, 640) }, 0, 0, "after 10 messages"},
 		"closes open loop": {func(c net.Conn) { io.CopyN(c, c, 640) }, 1e4, 0, "connection 0"},
 		"resets": {func(c net.Conn) {
-			c.(*net.TCPConn).SetLinger(0)
+			tcp(c).SetLinger(0)
 			io.CopyN(io.Discard, c, 64)
 		}, 0, 0, "connection 0"},
 		"silent": {func(c net.Conn) { io.Copy(io.Discard, c) }, 0, 200 * time.Millisecond, "no echo for"},
@@ -237,7 +254,7 @@ func TestStallIsFeltByAll(t *testing.T) {
 		size  = 128 << 10
 	)
 	addr := serve(t, func(c net.Conn) {
-		c.(*net.TCPConn).SetReadBuffer(2 * size) // small enough to fill
+		tcp(c).SetReadBuffer(2 * size) // small enough to fill
 		first := make([]byte, size)
 		if _, err := io.ReadFull(c, first); err != nil {
 			return
@@ -304,6 +321,23 @@ func TestBadConfig(t *testing.T) {
 		"endless":       func(c *Config) { c.Duration = 0 },
 		"too long":      func(c *Config) { c.Duration = time.Hour },
 		"bad warm":      func(c *Config) { c.Warm = -1 },
+		"no number":     func(c *Config) { c.Rate = math.NaN() },
+		"less than one": func(c *Config) { c.Rate = 0.5 },
+		"bad kind":      func(c *Config) { c.Kind = -1 },
+		"no such kind":  func(c *Config) { c.Kind = UDP + 1 },
+		"bad slow":      func(c *Config) { c.Slow = -1 },
+		"too slow":      func(c *Config) { c.Slow = MaxSlow + 1 },
+		"churn, deep":   func(c *Config) { c.Kind, c.Depth = Churn, 2 },
+		"churn, open":   func(c *Config) { c.Kind, c.Rate = Churn, 100 },
+		"churn, slow":   func(c *Config) { c.Kind, c.Slow = Churn, 1 },
+		"idle, deep":    func(c *Config) { c.Kind, c.Depth = Idle, 2 },
+		"idle, work":    func(c *Config) { c.Kind, c.Messages = Idle, 2 },
+		"idle, endless": func(c *Config) { c.Kind, c.Duration = Idle, 0 },
+		"short line":    func(c *Config) { c.Kind, c.Size = Chat, LeastLine-1 },
+		"chat, mixed":   func(c *Config) { c.Kind, c.Size, c.Mixed = Chat, 64, true },
+		"chat, whole":   func(c *Config) { c.Kind, c.Size, c.Whole = Chat, 64, true },
+		"short gram":    func(c *Config) { c.Kind, c.Size = UDP, LeastDatagram-1 },
+		"long gram":     func(c *Config) { c.Kind, c.Size = UDP, MaxDatagram+1 },
 		"bad messages":  func(c *Config) { c.Messages = -1 },
 		"bad patience":  func(c *Config) { c.Patience = -1 },
 		"no backend":    func(c *Config) { c.Backend = "none" },
@@ -314,8 +348,10 @@ func TestBadConfig(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := good
 			spoil(&c)
-			if _, err := Run(c); err == nil {
-				t.Error("no error")
+			if _, err := Run(c); err == nil || strings.Contains(err.Error(), "\n") {
+				t.Errorf("got %v, want an error of one line", err)
+			} else if name != "nobody there" && errors.Is(err, unix.ECONNREFUSED) {
+				t.Errorf("found out only by connecting: %v", err)
 			}
 		})
 	}

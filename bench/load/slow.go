@@ -152,7 +152,7 @@ func (s *slow) end(c *slowConn, err error) error {
 	if err := s.watch(&c.socket, 0); err != nil {
 		return err
 	}
-	c.socket.close()
+	c.close()
 	return nil
 }
 
@@ -173,7 +173,7 @@ func (s *slow) report(r *Result) {
 func (s *slow) close() {
 	for _, c := range s.conns {
 		if c != nil {
-			c.socket.close()
+			c.close()
 		}
 	}
 }

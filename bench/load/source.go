@@ -3,6 +3,7 @@
 package load
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -65,9 +66,9 @@ func (g *generator) startConnect(to *unix.SockaddrInet4, from source) (fd int, e
 	if err = from.bind(fd); err == nil {
 		err = unix.Connect(fd, to)
 	}
-	if err != nil && err != unix.EINPROGRESS && err != unix.EINTR {
-		sys.Close(fd)
-		return -1, fmt.Errorf("connect to %v: %w", g.Addr, err)
+	if err == nil || errors.Is(err, unix.EINPROGRESS) || errors.Is(err, unix.EINTR) {
+		return fd, nil
 	}
-	return fd, nil
+	sys.Close(fd)
+	return -1, fmt.Errorf("connect to %v: %w", g.Addr, err)
 }
