@@ -1,5 +1,5 @@
-// Command gnet is an echo server on gnet, written as its own examples and
-// benchmarks are.
+// Command gnet is a server on gnet, written as its own examples and benchmarks
+// are.
 package main
 
 import (
@@ -8,51 +8,30 @@ import (
 	"log"
 	"net"
 	"os"
+	"syscall"
 
 	"github.com/panjf2000/gnet/v2"
 )
 
-type echo struct {
+// server is what all of them have in common.
+type server struct {
 	gnet.BuiltinEventEngine
-	frame int
+	scheme string
 }
 
 // OnBoot tells where the server listens: the sockets exist by now, so whoever
-// connects after this line is served.
-func (*echo) OnBoot(eng gnet.Engine) gnet.Action {
+// comes after this line is served.
+func (s *server) OnBoot(eng gnet.Engine) gnet.Action {
 	fd, err := eng.Dup()
 	if err != nil {
 		log.Fatal(err)
 	}
-	f := os.NewFile(uintptr(fd), "listener")
-	defer f.Close()
-	ln, err := net.FileListener(f)
+	defer func() { _ = syscall.Close(fd) }()
+	at, err := syscall.Getsockname(fd)
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer ln.Close()
-	fmt.Printf("listening tcp://%v\n", ln.Addr())
-	return gnet.None
-}
-
-func (e *echo) OnTraffic(c gnet.Conn) gnet.Action {
-	if e.frame > 0 {
-		return e.frames(c)
-	}
-	p, _ := c.Next(-1)
-	c.Write(p)
-	return gnet.None
-}
-
-// frames answers request by request, as a protocol's handler does.
-func (e *echo) frames(c gnet.Conn) gnet.Action {
-	for c.InboundBuffered() >= e.frame {
-		p, err := c.Next(e.frame)
-		if err != nil {
-			return gnet.Close
-		}
-		c.Write(p)
-	}
+	fmt.Printf("listening %s://127.0.0.1:%d\n", s.scheme, at.(*syscall.SockaddrInet4).Port)
 	return gnet.None
 }
 
@@ -72,12 +51,57 @@ func main() {
 	port := flag.Int("p", 0, "port on 127.0.0.1; 0 lets the kernel choose")
 	frame := flag.Int("frame", 0, "answer every so many bytes with a write of their own; 0 answers what a read brought")
 	loops := flag.Int("loops", 1, "event loops")
+	serve := flag.String("serve", "echo", "echo, udp or chat")
+	gather := flag.Bool("gather", false, "chat: one write a member for all lines that came together")
 	reusePort := flag.Bool("reuseport", false, "a listener per loop instead of an accepting loop")
 	edge := flag.Bool("edge", false, "edge-triggered")
+	flag.Usage = func() {} // what is wrong is said in one line
 	flag.Parse()
+	switch {
+	case flag.NArg() > 0:
+		refuse("unexpected argument: %s", flag.Arg(0))
+	case *port < 0 || *port > 65535 || *frame < 0 || *loops < 1:
+		refuse("-p, -frame or -loops is out of range")
+	}
 
-	log.Fatal(gnet.Run(&echo{frame: *frame}, fmt.Sprintf("tcp://127.0.0.1:%d", *port),
+	var h gnet.EventHandler
+	scheme := "tcp"
+	switch *serve {
+	case "echo":
+		h = &echo{server: server{scheme: scheme}, frame: *frame}
+	case "udp":
+		scheme = "udp"
+		h = &echo{server: server{scheme: scheme}}
+		if *port == 0 {
+			*port = freePort() // or else each loop would get another
+		}
+	case "chat":
+		one := chat{server: server{scheme: scheme}, gather: *gather}
+		h = &one
+		if *loops > 1 {
+			h = &wideChat{chat: one}
+		}
+	default:
+		refuse("-serve %s: it serves echo, udp, chat", *serve)
+	}
+	log.Fatal(gnet.Run(h, fmt.Sprintf("%s://127.0.0.1:%d", scheme, *port),
 		gnet.WithMulticore(true), gnet.WithNumEventLoop(*loops),
 		gnet.WithLogger(errorsOnly{}),
 		gnet.WithReusePort(*reusePort), gnet.WithEdgeTriggeredIO(*edge)))
+}
+
+// freePort is a UDP port that nobody uses.
+func freePort() int {
+	c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+	return c.LocalAddr().(*net.UDPAddr).Port
+}
+
+// refuse ends the program for what is wrong with its command line.
+func refuse(format string, v ...any) {
+	log.Printf(format, v...)
+	os.Exit(2)
 }

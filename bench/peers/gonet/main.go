@@ -1,14 +1,13 @@
-// Command gonet is the standard library's echo server: a goroutine per
-// connection, as every Go programmer would write it first.
+// Command gonet is the standard library's server: a goroutine per connection, as
+// every Go programmer would write it first.
 package main
 
 import (
-	"bufio"
 	"flag"
 	"fmt"
-	"io"
 	"log"
 	"net"
+	"os"
 )
 
 // bufSize is what the other servers read at once.
@@ -19,10 +18,36 @@ func main() {
 	log.SetPrefix("gonet: ")
 	port := flag.Int("p", 0, "port on 127.0.0.1; 0 lets the kernel choose")
 	frame := flag.Int("frame", 0, "answer every so many bytes with a write of their own; 0 answers what a read brought")
-	flag.Int("loops", 1, "taken for the sake of the others: there are no loops here")
+	loops := flag.Int("loops", 1, "taken for the sake of the others: there are no loops here")
+	serve := flag.String("serve", "echo", "echo, udp or chat")
+	gather := flag.Bool("gather", false, "chat: one write a member for all lines that came together")
+	flag.Usage = func() {} // what is wrong is said in one line
 	flag.Parse()
+	switch {
+	case flag.NArg() > 0:
+		refuse("unexpected argument: %s", flag.Arg(0))
+	case *port < 0 || *port > 65535 || *frame < 0 || *loops < 1:
+		refuse("-p, -frame or -loops is out of range")
+	}
 
-	ln, err := net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", *port))
+	at := fmt.Sprintf("127.0.0.1:%d", *port)
+	switch {
+	case *serve == "echo" && *frame > 0:
+		serveTCP(at, func(c net.Conn) { frames(c, *frame) })
+	case *serve == "echo":
+		serveTCP(at, echo)
+	case *serve == "chat":
+		everyone := room{gather: *gather, members: map[*member]struct{}{}}
+		serveTCP(at, everyone.serve)
+	case *serve == "udp":
+		serveUDP(at)
+	default:
+		refuse("-serve %s: it serves echo, udp, chat", *serve)
+	}
+}
+
+func serveTCP(at string, handle func(net.Conn)) {
+	ln, err := net.Listen("tcp4", at)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -32,39 +57,12 @@ func main() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		if *frame > 0 {
-			go frames(c, *frame)
-		} else {
-			go echo(c)
-		}
+		go handle(c)
 	}
 }
 
-func echo(c net.Conn) {
-	defer c.Close()
-	buf := make([]byte, bufSize)
-	for {
-		n, err := c.Read(buf)
-		if err != nil {
-			return
-		}
-		if _, err := c.Write(buf[:n]); err != nil {
-			return
-		}
-	}
-}
-
-// frames answers request by request, as a protocol's handler does.
-func frames(c net.Conn, size int) {
-	defer c.Close()
-	r := bufio.NewReaderSize(c, bufSize)
-	request := make([]byte, size)
-	for {
-		if _, err := io.ReadFull(r, request); err != nil {
-			return
-		}
-		if _, err := c.Write(request); err != nil {
-			return
-		}
-	}
+// refuse ends the program for what is wrong with its command line.
+func refuse(format string, v ...any) {
+	log.Printf(format, v...)
+	os.Exit(2)
 }
