@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 
 	"example.com/iomux/bench/result"
 )
@@ -98,9 +99,9 @@ func newCell(o *result.Outcome, r *result.Row, p podium) cell {
 		c.Text = unknown
 	case idle(o):
 		c.Text = bytesOf(f.Median)
-		// The best is the measure here, but what is less than a cache line is
-		// as good as nothing.
-		c.Tint = tint(max(64, score(o, p.first).Median) / max(64, f.Median))
+		// The best is the measure here, but less than a cache line is as good
+		// as nothing; memory differs by more than CPU time does.
+		c.Tint = tint(math.Sqrt(max(64, score(o, p.first).Median) / max(64, f.Median)))
 		if f.Interval() {
 			c.Range = fmt.Sprintf("95 %%: %s to %s", bytesOf(f.Low), bytesOf(f.High))
 		}
@@ -116,10 +117,14 @@ func newCell(o *result.Outcome, r *result.Row, p podium) cell {
 
 // share is a factor as a percentage of the base.
 func share(x float64) string {
-	if x < 0.1 {
-		return digits(100*x, 2) + " %"
+	switch p := 100 * x; {
+	case p < 9.95:
+		return trimmed(p, 2) + " %"
+	case p < 999.5:
+		return strconv.FormatFloat(p, 'f', 0, 64) + " %"
+	default:
+		return grouped(p) + " %"
 	}
-	return grouped(math.Round(100*x)) + " %"
 }
 
 // shades is how many tints there are on either side.
@@ -134,7 +139,7 @@ func tint(x float64) string {
 	d := math.Log2(x)
 	n := min(shades, int(math.Round(3*math.Min(math.Abs(d), 9))))
 	switch {
-	case math.Abs(d) < 0.04:
+	case math.Abs(d) < 0.075: // 5 %
 		return ""
 	case d > 0:
 		return fmt.Sprintf("more%d", max(1, n))

@@ -83,10 +83,18 @@ func trimmed(x float64, n int) string {
 // bytesOf is a number of bytes with a unit that fits.
 func bytesOf(x float64) string {
 	for _, unit := range []string{"B", "kB", "MB", "GB"} {
-		if math.Abs(x) < 1000 {
-			return digits(x, 3) + " " + unit
+		switch size := math.Abs(x); {
+		case size < 1: // of an average
+			return trimmed(x, 1) + " " + unit
+		case size < 1000:
+			return trimmed(x, 3) + " " + unit
 		}
 		x /= 1000
 	}
-	return digits(x, 3) + " TB"
+	return trimmed(x, 3) + " TB"
+}
+
+// bound is s with its units bound to their numbers, for where lines wrap.
+func bound(s string) string {
+	return strings.NewReplacer(" %", "\u00a0%", " µs", "\u00a0µs", " B ", "\u00a0B ", " kB", "\u00a0kB").Replace(s)
 }

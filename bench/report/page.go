@@ -17,6 +17,7 @@ type page struct {
 	Date     string
 	Lead     string
 	Tally    string
+	Winners  string
 	Short    []sentence
 	Matrix   matrix
 	Sections []section
@@ -44,6 +45,7 @@ func newPage(r *result.Report) page {
 		Date:     r.Time.UTC().Format("2 January 2006, 15:04 UTC"),
 		Lead:     leadText(r),
 		Tally:    c.tally(r).String(),
+		Winners:  winners(r),
 		Matrix:   newMatrix(r, c),
 		Settings: facts{"How it was measured", settings(r)},
 		Machine:  facts{"The machine", machineFacts(r)},
@@ -81,13 +83,13 @@ func leadText(r *result.Report) string {
 	if m.Hypervisor != "" {
 		machine += ", a virtual machine"
 	}
-	for _, x := range []string{m.Kernel, m.Go} {
-		if x != "" {
-			machine += ", " + Plain(x)
+	for _, x := range []fact{{"", m.OS}, {"kernel ", m.Kernel}, {"", m.Go}} {
+		if x.Value != "" {
+			machine += ", " + x.Name + Plain(x.Value)
 		}
 	}
 	text := fmt.Sprintf("%s under %s, over the loopback interface of one machine: %s. ", capital(plural(len(labels(r)), "server")), plural(len(r.Scenarios), "kind")+" of load", machine)
-	text += fmt.Sprintf("Each ran %s of %s s in every one, in turn with the others, with %s and GOMAXPROCS %d", plural(s.Rounds, "round"), digits(s.Seconds, 3), plural(s.Loops, "event loop"), s.Procs)
+	text += fmt.Sprintf("Each ran %s of %s s in every one, in turn with the others, with %s and GOMAXPROCS %d", plural(s.Rounds, "round"), trimmed(s.Seconds, 3), plural(s.Loops, "event loop"), s.Procs)
 	if s.Pinned {
 		return text + "; load generator and server had CPUs of their own."
 	}
@@ -125,7 +127,7 @@ func settings(r *result.Report) []fact {
 	}
 	return known([]fact{
 		{"Rounds", fmt.Sprint(s.Rounds)},
-		{"Length of a run", digits(s.Seconds, 3) + " s, after " + digits(s.Warm, 3) + " s unmeasured"},
+		{"Length of a run", trimmed(s.Seconds, 3) + " s, after " + trimmed(s.Warm, 3) + " s unmeasured"},
 		{"Event loops", fmt.Sprint(s.Loops)},
 		{"GOMAXPROCS", fmt.Sprint(s.Procs)},
 		{"Pinned", pinned},

@@ -4,13 +4,12 @@ import (
 	"fmt"
 
 	"example.com/iomux/bench/result"
-	"example.com/iomux/bench/scenario"
 )
 
 // section is a scenario's part of a page.
 type section struct {
 	sentence
-	Long     string // what the scenario is, in full
+	Long     string // what the scenario is, where its heading does not say all
 	Base     string
 	Dots     *dots
 	Spectrum *spectrum
@@ -42,7 +41,10 @@ func sectionID(i int) string { return fmt.Sprintf("scenario-%d", i+1) }
 
 func newSection(o *result.Outcome, c cast, i int) section {
 	id := sectionID(i)
-	s := section{sentence: c.sentence(o, id), Long: capital(Plain(o.Scenario.String())), Base: Plain(o.Base)}
+	s := section{sentence: c.sentence(o, id), Base: Plain(o.Base)}
+	if long := capital(Plain(o.Scenario.String())); long != s.About {
+		s.Long = long
+	}
 	if len(o.Rows) == 0 {
 		return s
 	}
@@ -75,19 +77,22 @@ const busy = 0.95
 func columns(o *result.Outcome) []column {
 	unit := o.Scenario.Unit()
 	rate := column{"Rate", unit + "s/s", "median of the rounds", func(r *result.Row) string { return grouped(r.Measure(result.Rate).Median) }}
-	rateRatio := column{"Rate", "× base", "median of the ratios within rounds, and their 95 % interval", ratioOf(result.Rate)}
-	if o.Scenario.Kind == scenario.Idle {
+	rateRatio := column{"Rate", "× base", "median of the ratios within rounds", func(r *result.Row) string { return ratio(r.Measure(result.Rate).Ratio.Median) }}
+	if idle(o) {
 		rate.About = "at which connections came about"
 	}
 	cols := []column{
 		rate, rateRatio,
 		{"CPU time", "ns/" + unit, "user and kernel, of the server's whole process", func(r *result.Row) string { return grouped(r.Measure(result.CPU).Median) }},
-		{"CPU time", "× base", "median of the ratios within rounds, and their 95 % interval", ratioOf(result.CPU)},
-		{"Verdict", "on CPU time", "against the base", func(r *result.Row) string { return verdict(o, r) }},
-		{"In kernel", "% of CPU", "share of the CPU time", func(r *result.Row) string { return digits(100*r.System, 2) }},
-		{"Server", "CPUs", "CPU time of the server to the wall's", func(r *result.Row) string { return hundredths(r.Util) }},
-		{"Generator", "CPUs", "CPU time of the generator to the wall's", func(r *result.Row) string { return hundredths(r.GeneratorUtil) }},
+		{"CPU time", "× base", "median of the ratios within rounds, and their 95 % interval", func(r *result.Row) string { return around(r.Measure(result.CPU).Ratio) }},
 	}
+	if !idle(o) {
+		cols = append(cols, column{"Verdict", "on CPU time", "against the base", func(r *result.Row) string { return verdict(o, r) }})
+	}
+	cols = append(cols,
+		column{"In kernel", "% of CPU", "share of the CPU time", func(r *result.Row) string { return digits(100*r.System, 2) }},
+		column{"Server", "CPUs", "CPU time of the server to the wall's", func(r *result.Row) string { return hundredths(r.Util) }},
+		column{"Load", "CPUs", "CPU time of the load generator to the wall's", func(r *result.Row) string { return hundredths(r.GeneratorUtil) }})
 	for _, m := range []result.Metric{result.P50, result.P99, result.P999} {
 		for _, r := range o.Rows {
 			if r.Measure(m).Median != 0 {
@@ -97,14 +102,10 @@ func columns(o *result.Outcome) []column {
 		}
 	}
 	cols = append(cols, column{"Switches", "/" + unit, "context switches of the server", func(r *result.Row) string { return digits(r.Switches, 2) }})
-	if o.Scenario.Kind == scenario.Idle {
+	if idle(o) {
 		cols = append(cols, column{"Memory", "B/connection", "what the server grew by, and its 95 % interval", perConn})
 	}
 	return append(cols, column{"Memory", "MB", "of the server at the end", func(r *result.Row) string { return digits(r.Measure(result.RSS).Median/1e6, 3) }})
-}
-
-func ratioOf(m result.Metric) func(*result.Row) string {
-	return func(r *result.Row) string { return around(r.Measure(m).Ratio) }
 }
 
 func latencyColumn(m result.Metric) column {

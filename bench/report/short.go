@@ -52,8 +52,8 @@ func (c cast) sentence(o *result.Outcome, id string) sentence {
 			parts = append(parts, tail(o, ours, rival))
 		}
 	}
-	parts = append(parts, lead(o))
-	s.Text = capital(strings.Join(parts, "; ")) + "."
+	parts = append(parts, c.lead(o))
+	s.Text = bound(strings.Join(parts, "; ")) + "."
 	return s
 }
 
@@ -91,7 +91,7 @@ func interval(f result.Figure) string {
 
 // memory compares two by what a silent connection costs.
 func memory(o *result.Outcome, f result.Figure, ours, rival *result.Row) string {
-	text := fmt.Sprintf("a silent connection costs %s %s of memory and %s %s", Plain(ours.Peer), bytesOf(score(o, ours).Median), Plain(rival.Peer), bytesOf(score(o, rival).Median))
+	text := fmt.Sprintf("A silent connection costs %s %s of memory and %s %s", Plain(ours.Peer), bytesOf(score(o, ours).Median), Plain(rival.Peer), bytesOf(score(o, rival).Median))
 	switch v := f.Verdict(); {
 	case f.Median <= 0:
 		return text
@@ -116,8 +116,8 @@ func tail(o *result.Outcome, ours, rival *result.Row) string {
 		grouped(ours.Measure(result.P99).Median), grouped(rival.Measure(result.P99).Median), difference(result.P99, f.Median, f.Verdict()))
 }
 
-// lead says who of all is best.
-func lead(o *result.Outcome) string {
+// lead says who of all is best, and by how much.
+func (c cast) lead(o *result.Outcome) string {
 	p := best(o)
 	switch {
 	case len(o.Rows) == 1:
@@ -132,17 +132,36 @@ func lead(o *result.Outcome) string {
 			names = append(names, Plain(r.Peer))
 		}
 		return "best are " + enumerate(names) + ", which cannot be told apart"
-	case p.first.Peer == o.Base || idle(o):
-		return Plain(p.first.Peer) + " is best" + costs(o, p.first)
+	case idle(o):
+		return Plain(p.first.Peer) + " is best with " + bytesOf(score(o, p.first).Median)
 	}
-	return fmt.Sprintf("%s is best, %s times %s", Plain(p.first.Peer), ratio(score(o, p.first).Median), Plain(o.Base))
+	return Plain(p.first.Peer) + " is best" + c.lengths(o, p.first)
 }
 
-func costs(o *result.Outcome, r *result.Row) string {
-	if idle(o) {
-		return " with " + bytesOf(score(o, r).Median)
+// lengths is how far the best is ahead: of the base and of ours, or else of the
+// second.
+func (c cast) lengths(o *result.Outcome, first *result.Row) string {
+	var parts []string
+	add := func(r *result.Row) {
+		if r == nil || r == first {
+			return
+		}
+		if f := advantage(o, first, r); f.Median > 0 {
+			parts = append(parts, ratio(f.Median)+" times "+Plain(r.Peer))
+		}
 	}
-	return ""
+	base, ours := o.Row(o.Base), c.find(o, house)
+	add(base)
+	if ours != base {
+		add(ours)
+	}
+	if rows := ranked(o); len(parts) == 0 && len(rows) > 1 {
+		add(rows[1])
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return ", " + strings.Join(parts, " and ")
 }
 
 // enumerate is names with commas and an and.

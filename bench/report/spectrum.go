@@ -43,8 +43,8 @@ type line struct {
 }
 
 const (
-	plotLeft   = 11.0 // percent of the width, for the numbers
-	plotWidth  = 65.0
+	plotLeft   = 10.5 // percent of the width, for the numbers
+	plotWidth  = 67.0
 	plotTall   = 240
 	plotTop    = 16
 	plotFoot   = 40
@@ -60,7 +60,7 @@ func newSpectrum(o *result.Outcome, c cast, id string) *spectrum {
 		return nil
 	}
 	s := &spectrum{ID: id, Title: "Latency by percentile", Left: percentAt(plotLeft), Right: percentAt(plotLeft + plotWidth), Width: percentAt(plotWidth), Left1: percentAt(plotLeft - 1),
-		Top: plotTop, Tall: plotTall, Bottom: plotTop + plotTall, Height: plotTop + plotTall + plotFoot, Label: percentAt(plotLeft + plotWidth + 2.5)}
+		Top: plotTop, Tall: plotTall, Bottom: plotTop + plotTall, Height: plotTop + plotTall + plotFoot, Label: percentAt(plotLeft + plotWidth + 2)}
 	if len(rows) > maxLines {
 		s.Hidden = len(rows) - maxLines
 		rows = rows[:maxLines]
@@ -192,9 +192,9 @@ func (s *spectrum) ticks(x, y axis) {
 func latency(micros float64) string {
 	switch size := math.Abs(micros); {
 	case size >= 1e6:
-		return digits(micros/1e6, 3) + " s"
+		return trimmed(micros/1e6, 3) + " s"
 	case size >= 1e3:
-		return digits(micros/1e3, 3) + " ms"
+		return trimmed(micros/1e3, 3) + " ms"
 	}
-	return digits(micros, 3) + " µs"
+	return trimmed(micros, 3) + " µs"
 }

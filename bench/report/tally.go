@@ -1,7 +1,11 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
 
 	"example.com/iomux/bench/result"
@@ -73,6 +77,9 @@ func (t tally) String() string {
 	} {
 		if k := t.counts[v.verdict]; k != nil {
 			text := fmt.Sprintf(v.text, k.n)
+			if k.n == t.met && t.met > 1 {
+				text = strings.Replace(text, strconv.Itoa(k.n), "all", 1)
+			}
 			if v.factors {
 				text += " (by a factor of " + k.factors() + ")"
 			}
@@ -87,4 +94,30 @@ func (k count) factors() string {
 		return low + " to " + high
 	}
 	return ratio(k.low)
+}
+
+// winners says who of all was best how often; "" where nobody was beyond doubt.
+func winners(r *result.Report) string {
+	wins, open := map[string]int{}, 0
+	for _, o := range r.Scenarios {
+		switch p := best(o); {
+		case len(o.Rows) < 2:
+		case p.alone():
+			wins[Plain(p.first.Peer)]++
+		default:
+			open++
+		}
+	}
+	if len(wins) == 0 {
+		return ""
+	}
+	var parts []string
+	for _, peer := range slices.SortedFunc(maps.Keys(wins), func(a, b string) int { return cmp.Or(wins[b]-wins[a], cmp.Compare(a, b)) }) {
+		parts = append(parts, fmt.Sprintf("%s in %d", peer, wins[peer]))
+	}
+	text := "Best of all: " + strings.Join(parts, ", ")
+	if open > 0 {
+		text += fmt.Sprintf("; undecided in %d", open)
+	}
+	return text + "."
 }
