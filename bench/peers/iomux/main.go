@@ -1,4 +1,4 @@
-// Command iomux is this project's echo server, on its reactor.
+// Command iomux is this project's echo server and chat, on its reactor.
 package main
 
 import (
@@ -15,27 +15,6 @@ import (
 	"example.com/iomux/reactor"
 )
 
-type echo struct{ reactor.NopHandler }
-
-func (echo) Data(c *reactor.Conn, p []byte) int {
-	c.Write(p)
-	return len(p)
-}
-
-// frames answers request by request, as a protocol's handler does.
-type frames struct {
-	reactor.NopHandler
-	size int
-}
-
-func (f frames) Data(c *reactor.Conn, p []byte) int {
-	used := 0
-	for ; len(p)-used >= f.size; used += f.size {
-		c.Write(p[used : used+f.size])
-	}
-	return used
-}
-
 // drainTime is less than what the runner gives a server to end.
 const drainTime = time.Second
 
@@ -47,8 +26,21 @@ func main() {
 	loops := flag.Int("loops", 1, "event loops")
 	backend := flag.String("backend", "", "epoll, poll or select; the best by default")
 	wait := flag.String("wait", "", "how an idle loop waits: fair or polite; the reactor's choice by default")
+	serve := flag.String("serve", "echo", "echo or chat")
+	slower := flag.Float64("slow", 0, "make an echo dearer by so many percent, on purpose")
 	timer := flag.Bool("timer", false, "measure how late the timer of an unrelated goroutine is, and print it at the end")
+	serve := flag.String("serve", "echo", "echo or chat")
+	percent := flag.Float64("slow", 0, "echo: burn so many percent of the time, to be found out")
+	flag.Usage = func() {} // what is wrong is said in one line
 	flag.Parse()
+	switch {
+	case flag.NArg() > 0:
+		refuse("unexpected argument: %s", flag.Arg(0))
+	case *port < 0 || *port > 65535 || *frame < 0 || *loops < 1 || !(*percent >= 0):
+		refuse("-p, -frame, -loops or -slow is out of range")
+	case *serve != "echo" && *serve != "chat":
+		refuse("-serve %s: it serves echo, chat", *serve)
+	}
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -57,8 +49,14 @@ func main() {
 		log.Fatal(err)
 	}
 	var h reactor.Handler = echo{}
-	if *frame > 0 {
+	switch {
+	case *serve == "chat":
+		h = newChat(g.Loops())
+	case *frame > 0:
 		h = frames{size: *frame}
+	}
+	if *slower > 0 {
+		h = newSlow(h, *slower, g.Loops())
 	}
 	ln, err := g.Listen(fmt.Sprintf("tcp://127.0.0.1:%d", *port), h)
 	if err != nil {
@@ -78,4 +76,10 @@ func main() {
 	if err := g.Shutdown(grace); err != nil {
 		log.Fatal(err)
 	}
+}
+
+// refuse ends the program for what is wrong with its command line.
+func refuse(format string, v ...any) {
+	log.Printf(format, v...)
+	os.Exit(2)
 }
