@@ -26,8 +26,6 @@ func main() {
 	loops := flag.Int("loops", 1, "event loops")
 	backend := flag.String("backend", "", "epoll, poll or select; the best by default")
 	wait := flag.String("wait", "", "how an idle loop waits: fair or polite; the reactor's choice by default")
-	serve := flag.String("serve", "echo", "echo or chat")
-	slower := flag.Float64("slow", 0, "make an echo dearer by so many percent, on purpose")
 	timer := flag.Bool("timer", false, "measure how late the timer of an unrelated goroutine is, and print it at the end")
 	serve := flag.String("serve", "echo", "echo or chat")
 	percent := flag.Float64("slow", 0, "echo: burn so many percent of the time, to be found out")
@@ -55,8 +53,8 @@ func main() {
 	case *frame > 0:
 		h = frames{size: *frame}
 	}
-	if *slower > 0 {
-		h = newSlow(h, *slower, g.Loops())
+	if *percent > 0 {
+		h = slower(h, *percent, g.Loops())
 	}
 	ln, err := g.Listen(fmt.Sprintf("tcp://127.0.0.1:%d", *port), h)
 	if err != nil {
