@@ -6,14 +6,15 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"example.com/iomux/internal/sys"
 )
 
 // most is how many datagrams go through one system call at most.
 const most = 64
 
 // datagrams is room for some of one size, and what recvmmsg(2) and sendmmsg(2)
-// want to know of it: both take a whole batch, which is what keeps the
-// generator cheaper than a server that does the same.
+// want to know of it: both take a whole batch.
 type datagrams struct {
 	size    int
 	bytes   []byte
@@ -60,6 +61,22 @@ func (d *datagrams) receive(fd int) (int, unix.Errno) {
 // n datagrams.
 func (d *datagrams) send(fd, n int) (int, unix.Errno) {
 	return d.call(unix.SYS_SENDMMSG, fd, n)
+}
+
+// sendSegments sends as many of the first n as one write may hold on a socket
+// that [segment] was asked of. All of them go or none.
+func (d *datagrams) sendSegments(fd, n int) (int, unix.Errno) {
+	w, e := sys.Write(fd, d.bytes[:min(n, MaxDatagram/d.size)*d.size])
+	return max(w, 0) / d.size, e
+}
+
+// segment has the kernel cut what is written to the socket into datagrams of so
+// many bytes, on its way instead of before it (UDP_SEGMENT, Linux 4.18). With
+// sixteen on their way that costs the generator a third less than sendmmsg, and
+// makes it cheaper than a server that answers with sendmmsg: else the generator
+// would be as much the limit. It reports whether the kernel does it.
+func segment(fd, size int) bool {
+	return sys.SetsockoptInt(fd, unix.IPPROTO_UDP, unix.UDP_SEGMENT, size) == 0
 }
 
 func (d *datagrams) call(trap uintptr, fd, n int) (int, unix.Errno) {

@@ -225,6 +225,20 @@ func TestBrokenServers(t *testing.T) {
 	}
 }
 
+// TestClosesInTheEnd: a server that leaves an echo out and closes, when nothing
+// new is sent any more.
+func TestClosesInTheEnd(t *testing.T) {
+	ended := make(chan struct{})
+	addr := serve(t, func(c net.Conn) {
+		io.CopyN(c, c, 640)
+		<-ended
+	})
+	_, err := Run(Config{Addr: addr, Conns: 1, Size: 64, Duration: 20 * time.Millisecond, Ended: func() error { close(ended); return nil }})
+	if err == nil || !strings.Contains(err.Error(), "closed by the server after 10 messages") && !errors.Is(err, unix.ECONNRESET) {
+		t.Errorf("got %v", err)
+	}
+}
+
 // TestUnanswered: an open loop against a server that never answers ends all the
 // same, and counts each message with the time it waited.
 func TestUnanswered(t *testing.T) {

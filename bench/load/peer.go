@@ -18,6 +18,7 @@ import (
 type peer struct {
 	socket
 	udp      *udp
+	segments bool // the kernel cuts what is written into datagrams
 	slots    []flight
 	owed     []int               // slots whose datagram has not left
 	lost     map[uint32]struct{} // given up and not come since
@@ -130,12 +131,16 @@ func (p *peer) send(now int64) error {
 			seq := p.slots[slot].seq + uint32(p.udp.Depth)
 			p.udp.pattern.fill(out.whole(i), p.id, uint64(seq))
 		}
-		sent, e := out.send(p.fd, n)
+		send, name := out.send, "sendmmsg"
+		if p.segments {
+			send, name = out.sendSegments, "write"
+		}
+		sent, e := send(p.fd, n)
 		if e == unix.EAGAIN || e == unix.EINTR {
 			break
 		}
 		if e != 0 {
-			return p.broken(os.NewSyscallError("sendmmsg", e))
+			return p.broken(os.NewSyscallError(name, e))
 		}
 		for _, slot := range p.owed[:sent] {
 			p.slots[slot] = flight{seq: p.slots[slot].seq + uint32(p.udp.Depth), out: true, sent: now}

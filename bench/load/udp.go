@@ -63,6 +63,7 @@ func (u *udp) connect() error {
 		if e := sys.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, udpBuffer); e != 0 {
 			return p.broken(os.NewSyscallError("setsockopt", e))
 		}
+		p.segments = u.Depth > 1 && segment(fd, u.Size)
 		if err := unix.Connect(fd, &to); err != nil {
 			return p.broken(fmt.Errorf("connect to %v: %w", u.Addr, err))
 		}

@@ -202,6 +202,81 @@ func TestBrokenUDP(t *testing.T) {
 	}
 }
 
+// TestDatagramVerdicts: what a socket makes of a datagram, one by one.
+func TestDatagramVerdicts(t *testing.T) {
+	g := &generator{Config: Config{Conns: 2, Depth: 2, Size: 64}, phase: draining}
+	u := &udp{simple: simple{g}, pattern: newPattern(g.Size)}
+	p := newPeer(u, -1, 3)
+	p.slots[1] = flight{seq: 5, out: true}
+	p.lost[3] = struct{}{}
+	datagram := func(id uint32, seq uint64) []byte {
+		d := make([]byte, g.Size)
+		u.pattern.fill(d, id, seq)
+		return d
+	}
+	right := datagram(3, 5)
+	longer := append(slices.Clone(right), u.pattern.table[head(3, 5)%windows+64])
+	for _, test := range []struct {
+		name string
+		d    []byte
+		ok   bool
+	}{
+		{"another socket's", datagram(4, 5), false},
+		{"of the same slot, not sent yet", datagram(3, 7), false},
+		{"of another slot, never sent", datagram(3, 0), false},
+		{"answered before", datagram(3, 1), false},
+		{"with a byte more that goes on well", longer, false},
+		{"given up", datagram(3, 3), true},
+		{"given up, again", datagram(3, 3), false},
+		{"on its way", right, true},
+		{"on its way, again", right, false},
+	} {
+		if err := p.take(test.d, 0); (err == nil) != test.ok || err != nil && !errors.Is(err, ErrWrongEcho) {
+			t.Errorf("a datagram %s: %v", test.name, err)
+		}
+	}
+	if g.answered != 1 || len(p.lost) != 0 {
+		t.Errorf("%d answered, lost %v", g.answered, p.lost)
+	}
+}
+
+// TestSending: both ways to send several put the same on the wire.
+func TestSending(t *testing.T) {
+	d := newDatagrams(3, 8)
+	s, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.MustParseAddrPort("127.0.0.1:0")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	to := target(s.LocalAddr().(*net.UDPAddr).AddrPort())
+	if err := unix.Connect(fd, &to); err != nil {
+		t.Fatal(err)
+	}
+	copy(d.bytes, "datagramNumber 2Number 3")
+	if n, e := d.send(fd, 3); n != 3 || e != 0 {
+		t.Fatalf("%d sent: %v", n, e)
+	}
+	if segment(fd, 8) {
+		if n, e := d.sendSegments(fd, 3); n != 3 || e != 0 {
+			t.Fatalf("%d segments sent: %v", n, e)
+		}
+	} else {
+		d.send(fd, 3)
+	}
+	for i := range 6 {
+		buf := make([]byte, 100)
+		n, err := s.Read(buf)
+		if want := d.whole(i % 3); err != nil || string(buf[:n]) != string(want) {
+			t.Errorf("datagram %d: %q, %v; want %q", i, buf[:n], err, want)
+		}
+	}
+}
+
 func TestUnmix(t *testing.T) {
 	for i := range uint64(1000) {
 		x := i * 0x123456789abcdef
