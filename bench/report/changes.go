@@ -16,7 +16,7 @@ func Changes(w io.Writer, changes []result.Change) error {
 	g.add("scenario", "peer", "metric", "old", "new", "new/old [95 %]", "p", "verdict")
 	for _, c := range changes {
 		g.add(clip(Plain(c.Scenario), labelWidth), clip(Plain(c.Peer), labelWidth), metric(c), value(c, c.Old), value(c, c.New),
-			factor(c), probability(c.P), difference(c.Metric, c.Factor, c.Verdict))
+			factor(c), probability(c.P), conclusion(c))
 	}
 	g.write(&b)
 	b.WriteString("\n" + summary(changes) + "\n")
@@ -49,6 +49,16 @@ func factor(c result.Change) string {
 	return fmt.Sprintf("%s [%s %s]", thousandths(c.Factor), thousandths(c.Low), thousandths(c.High))
 }
 
+const incomparable = "nothing to compare"
+
+// conclusion is the verdict in words. What is zero has no factor.
+func conclusion(c result.Change) string {
+	if c.Factor == 0 {
+		return incomparable
+	}
+	return difference(c.Metric, c.Factor, c.Verdict)
+}
+
 // thousandths is a factor near 1, where the third place counts.
 func thousandths(x float64) string {
 	if x < 0.1 || x >= 10 {
@@ -68,6 +78,8 @@ func summary(changes []result.Change) string {
 	counts := map[string]int{}
 	for _, c := range changes {
 		switch {
+		case c.Factor == 0:
+			counts[incomparable]++
 		case c.Verdict != result.More && c.Verdict != result.Less:
 			counts[string(c.Verdict)]++
 		case c.Worse():
@@ -83,14 +95,15 @@ func summary(changes []result.Change) string {
 		{string(result.Same), "no different"},
 		{string(result.Noisy), string(result.Noisy)},
 		{string(result.TooFew), string(result.TooFew)},
+		{incomparable, "with " + incomparable},
 	} {
 		if n := counts[kind.key]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, kind.says))
 		}
 	}
 	if len(parts) == 0 {
-		return "nothing to compare"
+		return incomparable
 	}
-	return fmt.Sprintf("%s: %s; what is called a difference has p below 0.05 after Holm's correction for so many, and is 2 %% or more",
+	return fmt.Sprintf("%s: %s\nworse or better: p below 0.05 after Holm's correction for so many, and by 2 %% or more",
 		plural(len(changes), "comparison"), strings.Join(parts, ", "))
 }

@@ -48,9 +48,9 @@ const (
 // anchor keeps the text of a tick within the picture.
 func anchor(at float64) string {
 	switch {
-	case at < 8:
+	case at < 6:
 		return "start"
-	case at > 92:
+	case at > 94:
 		return "end"
 	}
 	return "middle"
@@ -107,7 +107,7 @@ func span(o *result.Outcome) float64 {
 			most, widest = max(most, f.Median), max(widest, f.High)
 		}
 	}
-	high := 1.04 * max(most, min(widest, 1.5*most))
+	high := 1.08 * max(most, min(widest, 1.5*most))
 	if !(high > 0) || math.IsInf(high, 0) {
 		return 1
 	}

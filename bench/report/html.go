@@ -24,7 +24,7 @@ var pageTemplate = template.Must(template.New("page").Parse(pageText))
 // picture from elsewhere.
 func HTML(w io.Writer, r *result.Report) error {
 	var b bytes.Buffer
-	if err := pageTemplate.Execute(&b, newPage(r)); err != nil {
+	if err := pageTemplate.Execute(&b, newDocument(r)); err != nil {
 		return err
 	}
 	_, err := b.WriteTo(w)

@@ -10,8 +10,8 @@ import (
 	"example.com/iomux/bench/result"
 )
 
-// page is all that the template shows. Its texts are plain already.
-type page struct {
+// document is all that the template shows. Its texts are plain already.
+type document struct {
 	Style    template.CSS
 	Title    string
 	Date     string
@@ -37,9 +37,9 @@ type fact struct{ Name, Value string }
 
 type skipped struct{ Peer, Scenario, Reason, Kind string }
 
-func newPage(r *result.Report) page {
+func newDocument(r *result.Report) document {
 	c := newCast(r)
-	p := page{
+	p := document{
 		Style:    template.CSS(styleText), // this package's own
 		Title:    "Network servers, measured",
 		Date:     r.Time.UTC().Format("2 January 2006, 15:04 UTC"),

@@ -12,12 +12,12 @@ import (
 
 // maker makes reports whose every figure is known, noise included.
 type maker struct {
-	t      *testing.T
+	t      testing.TB
 	random *rand.Rand
 	rounds int
 }
 
-func newMaker(t *testing.T, rounds int) *maker {
+func newMaker(t testing.TB, rounds int) *maker {
 	return &maker{t, rand.New(rand.NewPCG(1, 2)), rounds}
 }
 
@@ -102,7 +102,7 @@ func (m *maker) report(peers []result.Peer, outcomes ...*result.Outcome) *result
 }
 
 // reference is a report as people get it, after figures that were measured.
-func reference(t *testing.T) *result.Report {
+func reference(t testing.TB) *result.Report {
 	m := newMaker(t, 15)
 	calls := map[string]map[string]float64{
 		"iomux": {"read": 1.0002, "write": 1.0001, "epoll_wait": 0.0131},
@@ -150,4 +150,83 @@ func reference(t *testing.T) *result.Report {
 	r.Skipped = []result.Skipped{{Peer: "nbio", Reason: "go build: module lookup disabled"}, {Peer: "evio", Scenario: "1000x64", Reason: "wrong bytes on connection 12 after 4096 B", Failed: true}}
 	r.Notes = []string{"priority unchanged: permission denied"}
 	return r
+}
+
+// hostile are labels that want to be more than text.
+var hostile = []string{
+	`<script>alert(1)</script>`,
+	`"><img src=x onerror=alert(1)>`,
+	`'/><svg onload=alert(1)>`,
+	"\x1b[31mred\x1b[0m\r\nand \x00 a second line",
+	"</title></desc></svg><script>",
+	"{{.Style}} javascript:alert(1)",
+	"\u202egnp.exe \ufffe\uffff\xff",
+}
+
+// rich has something of everything that a report can have: peers that are hostile
+// to whoever shows them, a scenario that nobody got through, noise, too few
+// rounds, ones that failed.
+func rich(t testing.TB) *result.Report {
+	m := newMaker(t, 15)
+	evil, worse := hostile[0], hostile[1]
+	peers := []result.Peer{
+		{Label: "c_epoll", Command: "c_epoll", About: "the practical limit"},
+		{Label: "iomux", Command: "iomux", About: "this project's reactor"},
+		{Label: "iomux -backend poll", Command: "iomux -backend poll", About: "this project's reactor"},
+		{Label: "gnet", Command: "gnet", About: "gnet", Version: "v2.10.0"},
+		{Label: evil, Command: hostile[2], About: hostile[3], Version: hostile[4]},
+		{Label: worse, Command: hostile[5], About: hostile[6]},
+	}
+	chat := m.outcome("chat100w32", 0.01, server{"c_epoll", 160, 500, 900, 1.6, 0}, server{"iomux", 185, 560, 1000, 5, 0},
+		server{"iomux -backend poll", 188, 570, 1010, 5, 0}, server{"gnet", 2900, 9000, 14000, 9, 0}, server{evil, 3300, 9900, 19000, 8, 0}, server{worse, 161, 500, 905, 8, 0})
+	chat.Rows[4].Notes = map[string]float64{hostile[3]: 1, hostile[1]: 1e300}
+	chat.Rows[4].Calls = map[string]float64{"read": 1.0002, hostile[2]: 0.25}
+	chat.Rows[4].Doubts = []string{hostile[0], hostile[3]}
+	chat.Rows[4].Disturbed = 3
+	noisy := m.outcome("rate10k", 0.3, server{"c_epoll", 13838, 31, 58, 1.3, 0}, server{"iomux", 13900, 32, 63, 3.9, 0}, server{"gnet", 14102, 33, 117, 6.6, 0})
+	idle := m.outcome("idle10k", 0.01, server{"c_epoll", 24000, 0, 0, 1.4, 0}, server{"iomux", 31000, 0, 0, 6.4, 213}, server{"gnet", 36000, 0, 0, 14, 702})
+	udp := m.outcome("udp16x64p16", 0.02, server{"gnet", 3100, 590, 900, 6.6, 0}, server{evil, 3900, 700, 1500, 5.6, 0})
+	m.rounds = 3
+	few := m.outcome("100x64", 0.01, server{"c_epoll", 5295, 504, 1008, 1.4, 0}, server{"iomux", 5430, 520, 1001, 3.9, 0}, server{"gnet", 6524, 590, 1120, 6.6, 0})
+	m.rounds = 15
+	nobody := &result.Outcome{Scenario: scenario.Scenario{Name: hostile[0], Kind: scenario.Kind(hostile[1])}, Rows: []*result.Row{}}
+	r := m.report(peers, chat, noisy, idle, udp, few, nobody)
+	r.Machine.CPU += hostile[1]
+	r.Machine.Settings[hostile[0]] = hostile[3]
+	r.Notes = []string{hostile[0], "priority unchanged: permission denied"}
+	r.Skipped = []result.Skipped{
+		{Peer: "nbio", Reason: "exit status 1:\n./main.go:3: " + hostile[0]},
+		{Peer: evil, Scenario: "rate10k", Reason: hostile[1], Failed: true},
+	}
+	return r
+}
+
+// changed is a report of the same, some time later: a peer became dearer by a
+// tenth, another cheaper, the rest is as it was.
+func changed(t testing.TB, factors map[string]float64) (old, new *result.Report) {
+	old = rich(t)
+	m := newMaker(t, 15)
+	m.random = rand.New(rand.NewPCG(3, 4))
+	var outcomes []*result.Outcome
+	for _, o := range old.Scenarios {
+		var servers []server
+		for _, r := range o.Rows {
+			f := 1.0
+			if x, ok := factors[r.Peer]; ok {
+				f = x
+			}
+			servers = append(servers, server{r.Peer, f * r.Measure(result.CPU).Median, r.Measure(result.P50).Median, r.Measure(result.P99).Median,
+				r.Measure(result.RSS).Median / 1e6, f * r.Measure(result.PerConn).Median})
+		}
+		if len(servers) == 0 {
+			continue
+		}
+		noise := 0.01
+		if o.Scenario.Rate > 0 {
+			noise = 0.3
+		}
+		m.rounds = len(o.Rows[0].Samples)
+		outcomes = append(outcomes, m.outcome(o.Scenario.Name, noise, servers...))
+	}
+	return old, m.report(old.Peers, outcomes...)
 }
