@@ -36,8 +36,6 @@
 
 enum {
 	READ_SIZE = 32 << 10,
-	/* At a distance of 32 KiB all would share the same few places of the cache. */
-	STRIDE = READ_SIZE + 64,
 	BUFFERS = 64,        /* a power of two, as are the next */
 	REQUESTS = 512,
 	COMPLETIONS = 4096,
@@ -142,7 +140,7 @@ static void send_buffer(int fd, unsigned buffer, unsigned len)
 {
 	struct io_uring_sqe *s = request(SEND, IORING_OP_SEND, fd, buffer);
 	s->flags = IOSQE_CQE_SKIP_SUCCESS;
-	s->addr = (__u64)(buffers + (size_t)buffer * STRIDE);
+	s->addr = (__u64)(buffers + (size_t)buffer * READ_SIZE);
 	s->len = filled[buffer] = len;
 	s->msg_flags = MSG_DONTWAIT | MSG_WAITALL | MSG_NOSIGNAL;
 	lent[lent_len++] = buffer;
@@ -161,7 +159,7 @@ static void give_back(unsigned buffer)
 {
 	/* Not all of it: the ring's tail lies in an unused field of the first. */
 	struct io_uring_buf *b = &pool->bufs[pool_tail++ % BUFFERS];
-	b->addr = (__u64)(buffers + (size_t)buffer * STRIDE);
+	b->addr = (__u64)(buffers + (size_t)buffer * READ_SIZE);
 	b->len = READ_SIZE;
 	b->bid = buffer;
 	__atomic_store_n(&pool->tail, pool_tail, __ATOMIC_RELEASE);
@@ -260,7 +258,7 @@ static void received(int fd, int n, unsigned flags)
 		return;
 	}
 	if (n > 0 && c->rest) {
-		memcpy(c->rest->bytes + c->rest->end, buffers + (size_t)buffer * STRIDE, n);
+		memcpy(c->rest->bytes + c->rest->end, buffers + (size_t)buffer * READ_SIZE, n);
 		c->rest->end += n;
 	}
 	if (flags & IORING_CQE_F_BUFFER) /* even the end of a stream may hold one */
@@ -294,7 +292,7 @@ static void fell_short(int fd, unsigned buffer, int n)
 	unsigned taken = n > 0 ? n : 0;
 	r->at = 0;
 	r->end = filled[buffer] - taken;
-	memcpy(r->bytes, buffers + (size_t)buffer * STRIDE + taken, r->end);
+	memcpy(r->bytes, buffers + (size_t)buffer * READ_SIZE + taken, r->end);
 	conns[fd].rest = r;
 	send_rest(fd);
 }
@@ -425,7 +423,7 @@ static void open_ring(void)
 static void fill_pool(void)
 {
 	pool = map(BUFFERS * sizeof(struct io_uring_buf), -1, 0);
-	buffers = map((size_t)BUFFERS * STRIDE, -1, 0);
+	buffers = map((size_t)BUFFERS * READ_SIZE, -1, 0);
 	struct io_uring_buf_reg r = { .ring_addr = (__u64)pool, .ring_entries = BUFFERS };
 	if (syscall(__NR_io_uring_register, ring, IORING_REGISTER_PBUF_RING, &r, 1) < 0)
 		die("the kernel refuses a ring of buffers");
