@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -181,6 +182,19 @@ func TestUDPLiars(t *testing.T) {
 				t.Errorf("got %v, want %v", err, ErrWrongEcho)
 			}
 		})
+	}
+}
+
+// TestUDPLastLook: what comes when everything is answered is wrong, too.
+func TestUDPLastLook(t *testing.T) {
+	var again atomic.Value // of the last, for there is one at a time
+	addr := udpServer(t, func(_ int, d []byte, from netip.AddrPort, send func([]byte, netip.AddrPort)) {
+		again.Store(func() { send(d, from) })
+		send(d, from)
+	})
+	_, err := Run(Config{Kind: UDP, Addr: addr, Conns: 1, Size: 64, Messages: 100, Ended: func() error { again.Load().(func())(); return nil }})
+	if !errors.Is(err, ErrWrongEcho) {
+		t.Errorf("got %v, want %v", err, ErrWrongEcho)
 	}
 }
 
