@@ -201,7 +201,7 @@ func TestKinds(t *testing.T) {
 
 // TestSpread: no source address has more connections than ports.
 func TestSpread(t *testing.T) {
-	if spread(few, few-1) != 0 {
+	if spread(perSource, perSource-1) != 0 {
 		t.Error("a source address for few connections")
 	}
 	count := map[[4]byte]int{}

@@ -13,21 +13,20 @@ import (
 	"example.com/iomux/internal/sys"
 )
 
-const (
-	// few connections fit into the ports of one source address, which the
-	// kernel then may choose: 28,232 by default.
-	few = 20_000
-	// perSource is how many share one where there are more.
-	perSource = 10_000
-)
+// perSource is how many connections share a source address: fewer than half of
+// the ports that the kernel has for one, 28,232 by default. It takes one half
+// before the other, and when the first is gone each connect looks through all of
+// it in vain.
+const perSource = 10_000
 
 // source is one of the addresses of the loopback interface, which has a whole
 // 127.0.0.0/8 of them: number 1 and up. 0 leaves the choice to the kernel.
 type source int
 
-// spread is the source of connection i of n.
+// spread is the source of connection i of n; the kernel's choice where one is
+// enough.
 func spread(n, i int) source {
-	if n <= few {
+	if n <= perSource {
 		return 0
 	}
 	return source(1 + i/perSource)
