@@ -69,19 +69,22 @@ func newDots(o *result.Outcome, c cast, id string) dots {
 		row := dot{Peer: Plain(r.Peer), Value: unknown, Ours: c.ours(r.Peer), Base: r.Peer == o.Base, Y: dotsTop + dotsPitch*i + dotsPitch/2}
 		if scored(o, r) {
 			row.X, row.Value = percentAt(a.place(f.Median)), show(f.Median)
-			row.Range = "±" + percent(f.Spread)
 			if f.Interval() {
 				row.Low, row.High = percentAt(a.place(f.Low)), percentAt(a.place(f.High))
-				row.Range = show(f.Low) + " to " + show(f.High)
 			}
-			if row.Base && !idle(o) {
+			switch {
+			case row.Base && !idle(o):
 				row.Range = "base"
+			case f.Interval():
+				row.Range = show(f.Low) + " to " + show(f.High)
+			default:
+				row.Range = "±" + percent(f.Spread)
 			}
 			said = append(said, fmt.Sprintf("%s %s (%s)", row.Peer, row.Value, row.Range))
 		}
 		d.Rows = append(d.Rows, row)
 	}
-	d.Desc = fmt.Sprintf("Best first: %s. In brackets the 95 %% interval.", strings.Join(said, "; "))
+	d.Desc = fmt.Sprintf("Best first: %s. In brackets the 95 %% interval, or ± half the range.", strings.Join(said, "; "))
 	d.Bottom = dotsTop + dotsPitch*len(d.Rows)
 	d.Height = d.Bottom + dotsFoot
 	for _, x := range steps(a.high, 4) {

@@ -29,10 +29,13 @@ func Plain(s string) string {
 	return b.String()
 }
 
-// clip is s in no more than n characters.
+// clip is s in no more than n characters. What is left out is from its middle:
+// labels of the same program differ at their ends.
 func clip(s string, n int) string {
 	if utf8.RuneCountInString(s) <= n {
 		return s
 	}
-	return string([]rune(s)[:n-1]) + "…"
+	runes := []rune(s)
+	head := n / 2
+	return string(runes[:head]) + "…" + string(runes[len(runes)-(n-head-1):])
 }

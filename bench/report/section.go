@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"strings"
 
 	"example.com/iomux/bench/result"
 )
@@ -60,7 +61,7 @@ func newSection(o *result.Outcome, c cast, i int) section {
 		if lines := remarksOn(o, r); len(lines) > 0 {
 			s.Remarks = append(s.Remarks, remark{row.Peer, lines})
 		}
-		s.Few = s.Few || !r.Measure(result.Headline(o.Scenario)).Interval()
+		s.Few = s.Few || few(score(o, r))
 		if o.Scenario.Rate == 0 && !idle(o) && r.GeneratorUtil >= busy {
 			limited = append(limited, row.Peer)
 		}
@@ -76,7 +77,7 @@ const busy = 0.95
 
 func columns(o *result.Outcome) []column {
 	unit := o.Scenario.Unit()
-	rate := column{"Rate", unit + "s/s", "median of the rounds", func(r *result.Row) string { return grouped(r.Measure(result.Rate).Median) }}
+	rate := column{"Rate", strings.TrimPrefix(plural(2, unit), "2 ") + "/s", "median of the rounds", func(r *result.Row) string { return grouped(r.Measure(result.Rate).Median) }}
 	rateRatio := column{"Rate", "× base", "median of the ratios within rounds", func(r *result.Row) string { return ratio(r.Measure(result.Rate).Ratio.Median) }}
 	if idle(o) {
 		rate.About = "at which connections came about"

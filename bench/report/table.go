@@ -73,6 +73,10 @@ func around(f result.Figure) string {
 	return fmt.Sprintf("%s ±%s", ratio(f.Median), percent(f.Spread))
 }
 
+// few reports whether a figure has no interval for want of rounds; what is
+// always zero needs none.
+func few(f result.Figure) bool { return f.Median != 0 && !f.Interval() }
+
 // micros is a latency; a scenario without messages has none.
 func micros(r *result.Row, m result.Metric) string {
 	if x := r.Measure(m).Median; x != 0 {
@@ -95,14 +99,14 @@ func verdict(o *result.Outcome, r *result.Row) string {
 
 // remarks are the lines below a table.
 func remarks(b *strings.Builder, o *result.Outcome) {
-	few := false
+	hint := false
 	for _, r := range o.Rows {
-		few = few || !r.Measure(result.CPU).Ratio.Interval()
+		hint = hint || few(r.Measure(result.CPU).Ratio)
 		for _, line := range remarksOn(o, r) {
 			fmt.Fprintf(b, "%s: %s\n", clip(Plain(r.Peer), labelWidth), line)
 		}
 	}
-	if few {
+	if hint {
 		b.WriteString("± is half of greatest less least; six rounds or more make an interval, [ ], of 95 %\n")
 	}
 }

@@ -71,7 +71,7 @@ func TestNumbers(t *testing.T) {
 			t.Errorf("%q, want %q", c.got, c.want)
 		}
 	}
-	if s := clip("aµ✓d", 3); s != "aµ…" || !utf8.ValidString(s) {
+	if s := clip("aµ✓defg", 5); s != "aµ…fg" || !utf8.ValidString(s) {
 		t.Errorf("clipped to %q", s)
 	}
 }

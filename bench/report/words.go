@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"strings"
 
 	"example.com/iomux/bench/result"
 )
@@ -38,8 +39,12 @@ func difference(m result.Metric, factor float64, v result.Verdict) string {
 }
 
 func plural(n int, noun string) string {
-	if n == 1 {
+	stem, y := strings.CutSuffix(noun, "y")
+	switch {
+	case n == 1:
 		return "1 " + noun
+	case y:
+		return fmt.Sprintf("%d %sies", n, stem)
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
 }
