@@ -77,10 +77,10 @@ func newDots(o *result.Outcome, c cast, id string) dots {
 				row.Range = "base"
 			case f.Interval():
 				row.Range = show(f.Low) + " to " + show(f.High)
-			default:
+			case few(f):
 				row.Range = "±" + percent(f.Spread)
 			}
-			said = append(said, fmt.Sprintf("%s %s (%s)", row.Peer, row.Value, row.Range))
+			said = append(said, strings.TrimSuffix(fmt.Sprintf("%s %s (%s)", row.Peer, row.Value, row.Range), " ()"))
 		}
 		d.Rows = append(d.Rows, row)
 	}
