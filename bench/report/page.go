@@ -16,6 +16,7 @@ type document struct {
 	Title    string
 	Date     string
 	Lead     string
+	Caution  string
 	Tally    string
 	Winners  string
 	Short    []sentence
@@ -44,6 +45,7 @@ func newDocument(r *result.Report) document {
 		Title:    "Network servers, measured",
 		Date:     r.Time.UTC().Format("2 January 2006, 15:04 UTC"),
 		Lead:     leadText(r),
+		Caution:  caution(r),
 		Tally:    c.tally(r).String(),
 		Winners:  winners(r),
 		Matrix:   newMatrix(r, c),
@@ -94,6 +96,20 @@ func leadText(r *result.Report) string {
 		return text + "; load generator and server had CPUs of their own."
 	}
 	return text + "; load generator and server shared the CPUs."
+}
+
+// caution says that a measurement had no peace; "" where it had.
+func caution(r *result.Report) string {
+	disturbed, runs := 0, 0
+	for _, o := range r.Scenarios {
+		for _, row := range o.Rows {
+			disturbed, runs = disturbed+row.Disturbed, runs+len(row.Samples)
+		}
+	}
+	if 10*disturbed <= runs { // a tenth is usual where a machine is shared
+		return ""
+	}
+	return fmt.Sprintf("Other programs disturbed %d of %s, although each was repeated once: better measure again on a quiet machine.", disturbed, plural(runs, "run"))
 }
 
 func machineFacts(r *result.Report) []fact {

@@ -80,3 +80,16 @@ func TestTally(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
+
+func TestCaution(t *testing.T) {
+	r := reference(t)
+	if got := caution(r); got != "" {
+		t.Errorf("two runs of many: %q", got)
+	}
+	for _, o := range r.Scenarios {
+		o.Rows[0].Disturbed = 15
+	}
+	if got := caution(r); !strings.Contains(got, "disturbed 122 of 570 runs") {
+		t.Errorf("%q", got)
+	}
+}
