@@ -38,8 +38,8 @@ func selfcheckFlags(args []string, stdout io.Writer) (run.Options, error) {
 	f := flag.NewFlagSet("selfcheck", flag.ContinueOnError)
 	name := f.String("scenario", "100x64", "the scenario to do it with")
 	o := run.Options{Loops: 1, Pin: true}
-	f.IntVar(&o.Rounds, "rounds", 15, "runs of each side")
-	f.DurationVar(&o.Duration, "dur", 400*time.Millisecond, "length of a run")
+	f.IntVar(&o.Rounds, "rounds", 30, "runs of each side")
+	f.DurationVar(&o.Duration, "dur", 300*time.Millisecond, "length of a run")
 	f.DurationVar(&o.Warm, "warm", 100*time.Millisecond, "what runs before it, unmeasured")
 	f.IntVar(&o.Nice, "nice", -15, "priority, where that is permitted; 0 leaves it")
 	if _, err := parse(f, args, stdout); err != nil {

@@ -32,6 +32,8 @@ func GoBench(w io.Writer, r *result.Report) error {
 func configure(b *strings.Builder, r *result.Report) {
 	m, s := r.Machine, r.Setting
 	for _, c := range []struct{ key, value string }{
+		{"goos", m.GOOS},
+		{"goarch", m.GOARCH},
 		{"pkg", "example.com/iomux/bench"},
 		{"cpu", m.CPU},
 		{"cpus", fmt.Sprint(m.CPUs)},

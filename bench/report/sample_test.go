@@ -92,7 +92,7 @@ func (m *maker) report(peers []result.Peer, outcomes ...*result.Outcome) *result
 	return &result.Report{
 		Format: result.Format,
 		Time:   time.Date(2026, 11, 24, 18, 30, 0, 0, time.UTC),
-		Machine: result.Machine{CPU: "AMD EPYC 9R14", CPUs: 2, MemoryMB: 24576, Hypervisor: "yes", OS: "Debian GNU/Linux 12 (bookworm)", Kernel: "6.18.44",
+		Machine: result.Machine{CPU: "AMD EPYC 9R14", CPUs: 2, GOOS: "linux", GOARCH: "amd64", MemoryMB: 24576, Hypervisor: "yes", OS: "Debian GNU/Linux 12 (bookworm)", Kernel: "6.18.44",
 			Go: "go1.26.8", CC: "gcc (Debian 12.2.0) 12.2.0", Revision: "0123456789ab+", OpenFiles: 20000,
 			Settings: map[string]string{"net.ipv4.tcp_congestion_control": "bbr", "mitigations": "spectre_v1 spectre_v2", "net.core.somaxconn": "4096"}},
 		Setting:   result.Setting{Rounds: m.rounds, Seconds: 0.5, Warm: 0.1, Loops: 1, Procs: 1, Pinned: true, Nice: -15},

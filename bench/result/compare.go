@@ -47,6 +47,9 @@ const (
 	// least is the smallest difference that is called one: two runs of one
 	// program differ by as much, with other addresses for the same code.
 	least = 0.02
+	// alike is how near to 1 the whole interval must be for two runs to show no
+	// difference: wider than within one run, for each has its own day.
+	alike = 0.05
 )
 
 // Compare says how the peers that both reports have, in scenarios that both
@@ -148,7 +151,7 @@ func (c *Change) verdict(significant bool) Verdict {
 			return More
 		}
 		return Less
-	case significant || c.Low >= 1-same && c.High <= 1+same:
+	case significant || c.Low >= 1-alike && c.High <= 1+alike:
 		return Same
 	}
 	return Noisy

@@ -219,8 +219,8 @@ func TestVerdictOnChange(t *testing.T) {
 		{1.1, 1.05, 1.15, false, Noisy},
 		{1.019, 1.01, 1.03, true, Same}, // what another address for the code may do
 		{1.021, 1.01, 1.04, true, More},
-		{1.01, 0.98, 1.03, false, Same},
-		{1.01, 0.96, 1.03, false, Noisy},
+		{1.01, 0.96, 1.05, false, Same},
+		{1.01, 0.94, 1.05, false, Noisy},
 		{1, 0.5, 2, false, Noisy},
 	} {
 		change := Change{Factor: c.factor, Low: c.low, High: c.high}

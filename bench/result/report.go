@@ -30,6 +30,8 @@ type Report struct {
 type Machine struct {
 	CPU        string            `json:"cpu"`
 	CPUs       int               `json:"cpus"`
+	GOOS       string            `json:"goos"`
+	GOARCH     string            `json:"goarch"`
 	MemoryMB   int64             `json:"memory_mb"`
 	Hypervisor string            `json:"hypervisor,omitempty"` // "" means none was seen
 	OS         string            `json:"os"`

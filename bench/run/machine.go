@@ -37,7 +37,7 @@ var release = regexp.MustCompile(`^\d+(\.\d+)*`)
 
 // describe is what of this machine and of the tools here a result depends on.
 func describe(ctx context.Context) result.Machine {
-	m := result.Machine{CPUs: runtime.NumCPU(), Go: runtime.Version(), CC: compilerVersion(ctx), Revision: revision(ctx), Settings: map[string]string{}}
+	m := result.Machine{CPUs: runtime.NumCPU(), GOOS: runtime.GOOS, GOARCH: runtime.GOARCH, Go: runtime.Version(), CC: compilerVersion(ctx), Revision: revision(ctx), Settings: map[string]string{}}
 	info, _ := os.ReadFile("/proc/cpuinfo")
 	m.CPU = cpuinfo(info, "model name")
 	if strings.Contains(" "+cpuinfo(info, "flags")+" ", " hypervisor ") {

@@ -70,7 +70,7 @@ var Peers = []Peer{
 		recipe{dir: "python", source: "aio.py", flags: []string{"-loop", "uvloop"}, module: "uvloop"}},
 	{"asyncio", "Python's asyncio, a Protocol, one loop", slices.Concat(echo, udp),
 		recipe{dir: "python", source: "aio.py", module: "asyncio"}},
-	{"threading", "Python's socketserver.ThreadingTCPServer", echo,
+	{"threading", "Python's socketserver.ThreadingTCPServer", []scenario.Kind{scenario.Echo, scenario.Churn}, // 10,000 idle threads take a minute to end
 		recipe{dir: "python", source: "threading_tcp.py", module: "socketserver"}},
 }
 
