@@ -124,7 +124,7 @@ func (a *acceptor) pause(d time.Duration) {
 	}
 	a.pauseID++
 	id := a.pauseID
-	a.loop.timers.after(d, func() {
+	a.loop.After(d, func() {
 		if a.pauseID == id {
 			a.resume()
 		}

@@ -54,7 +54,7 @@ func (c *Conn) hangUp() {
 	}
 	c.state = connLinger
 	c.dropInput()
-	c.loop.timers.after(lingerTime, func() { c.finish(c.reason) })
+	c.loop.After(lingerTime, func() { c.finish(c.reason) })
 	if c.interest != iomux.Readable {
 		c.watch(iomux.Readable)
 	}

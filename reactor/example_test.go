@@ -10,6 +10,7 @@ import (
 	"log"
 	"net"
 	"strings"
+	"time"
 
 	"example.com/iomux/reactor"
 )
@@ -106,4 +107,38 @@ func ExampleConn_Post() {
 		log.Fatal(err)
 	}
 	// Output: news for you
+}
+
+// Timers are set on the loop's goroutine: in a handler, or in a function posted
+// to the loop.
+func ExampleLoop_Every() {
+	g, err := reactor.Open(reactor.Options{Loops: 1})
+	if err != nil {
+		log.Fatal(err)
+	}
+	loop := g.Loops()[0]
+	done := make(chan struct{})
+	err = loop.Post(func() {
+		n := 0
+		var ticks *reactor.Timer
+		ticks = loop.Every(time.Millisecond, func() {
+			n++
+			fmt.Println("tick", n)
+			if n == 3 {
+				ticks.Stop()
+				close(done)
+			}
+		})
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	<-done
+	if err := g.Shutdown(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// tick 1
+	// tick 2
+	// tick 3
 }

@@ -46,6 +46,7 @@ type Loop struct {
 	buried   int // entries of finished that are done with
 	conns    []*Conn
 	timers   timers
+	fired    time.Time // when timers were called last
 	readBuf  []byte
 	pieces   [][]byte // room for one writev
 	pool     chunkPool
@@ -104,6 +105,9 @@ func newLoop(o *Options, r *reserve) (*Loop, error) {
 	}
 	return l, nil
 }
+
+// now is the time of the loop's clock.
+func (l *Loop) now() time.Time { return l.options.clock() }
 
 // Post has f run on the loop's goroutine, in the order of the calls, at the
 // latest after the batch at hand. Any goroutine may call it; it never blocks.
@@ -194,7 +198,7 @@ func (l *Loop) turn() {
 	}
 	if l.phase == phaseTimers {
 		l.current = nil
-		l.timers.fire()
+		l.fire()
 		l.phase = phaseSettle
 	}
 	l.settle()
@@ -226,7 +230,7 @@ func (l *Loop) caught(v any) {
 func (l *Loop) wait() {
 	timeout := selectors.Forever
 	if at, ok := l.timers.next(); ok {
-		timeout = max(0, time.Until(at))
+		timeout = max(0, at.Sub(l.now()))
 	}
 	if l.waiting.Load() {
 		timeout = 0

@@ -249,7 +249,7 @@ func TestAPanicEndsItsConnectionOnly(t *testing.T) {
 							t.Fatal(err)
 						}
 					case "timer":
-						onLoop(t, loop, func() { loop.timers.after(0, func() { at(nil, where) }) })
+						onLoop(t, loop, func() { loop.After(0, func() { at(nil, where) }) })
 					}
 					switch where {
 					case "Loop.Post", "timer": // of nobody: all connections live

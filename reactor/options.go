@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"time"
 
 	"example.com/iomux"
 )
@@ -42,6 +43,8 @@ type Options struct {
 	// Logger gets panics of handlers and trouble with accepting, and at debug
 	// level every connection. Default: slog.Default().
 	Logger *slog.Logger
+
+	clock func() time.Time // of timers; tests have their own
 }
 
 // Bounds of one turn, so that no connection keeps the others waiting.
@@ -81,6 +84,9 @@ func (o Options) withDefaults() (Options, error) {
 	case "", Fair, Polite:
 	default:
 		return o, fmt.Errorf("reactor: %w: Wait is %q, want %q or %q", ErrOption, o.Wait, Fair, Polite)
+	}
+	if o.clock == nil {
+		o.clock = time.Now
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()

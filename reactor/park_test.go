@@ -84,7 +84,7 @@ func TestTimersEndAPark(t *testing.T) {
 		late := make(chan time.Duration, 10)
 		var start time.Time
 		set := func(d time.Duration) {
-			l.timers.after(d, func() { late <- time.Since(start) - d })
+			l.After(d, func() { late <- time.Since(start) - d })
 		}
 		onLoop(t, l, func() { start = time.Now(); set(30 * time.Millisecond); set(time.Hour) })
 		onLoop(t, l, func() { set(10 * time.Millisecond); set(0) })
