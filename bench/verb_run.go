@@ -106,13 +106,13 @@ func keep(r *result.Report, prefix string, stdout io.Writer) error {
 	if prefix == "" {
 		return nil
 	}
-	if err := write(prefix+".json", r.WriteJSON); err != nil {
-		return err
+	// Should one fail, the other is still worth having.
+	err := errors.Join(
+		write(prefix+".json", r.WriteJSON),
+		write(prefix+".html", func(w io.Writer) error { return report.HTML(w, r) }))
+	if err == nil {
+		_, err = fmt.Fprintf(stdout, "\nresults: %s.json\nreport:  %s.html\n", prefix, prefix)
 	}
-	if err := write(prefix+".html", func(w io.Writer) error { return report.HTML(w, r) }); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintf(stdout, "\nresults: %s.json\nreport:  %s.html\n", prefix, prefix)
 	return err
 }
 

@@ -254,8 +254,7 @@ func (b *bench) measure(ctx context.Context, s scenario.Scenario, e *entry) *tri
 		return nil
 	}
 	c := config(s)
-	stretch := 1 + time.Duration(s.Conns/manyConns)
-	c.Warm, c.Duration = b.Warm*stretch, b.Duration*stretch
+	c.Warm, c.Duration = b.Warm*stretch(s), b.Duration*stretch(s)
 	t, err := b.launch(ctx, s, e.spec).measure(ctx, c)
 	if err != nil && ctx.Err() == nil {
 		e.failed = true
@@ -264,9 +263,9 @@ func (b *bench) measure(ctx context.Context, s scenario.Scenario, e *entry) *tri
 	return t
 }
 
-// manyConns is the number of connections from which on runs are longer: with
+// stretch is by how much runs are longer where connections are many: with
 // 10,000, half a second is but five messages each.
-const manyConns = 5000
+func stretch(s scenario.Scenario) time.Duration { return 1 + time.Duration(s.Conns/5000) }
 
 func (b *bench) countCalls(ctx context.Context, s scenario.Scenario, entries []*entry) {
 	for _, e := range entries {

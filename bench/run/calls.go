@@ -22,14 +22,12 @@ import (
 )
 
 // A traced server is slow, but what it does for a message is the same, as long
-// as it is no more pressed than without: so closed loops end by count, and open
-// ones run at a rate that it can keep.
+// as it is no more pressed than without: so open loops run at a rate that it can
+// keep.
 const (
-	tracedRounds = 5    // of all that is on its way in closed loop
-	tracedLeast  = 2000 // messages
-	tracedTime   = 10 * time.Second
-	tracedRate   = 500.0 // messages a second of an open loop
-	tracedOpen   = time.Second
+	tracedWarm = 200 * time.Millisecond // until it has accepted all
+	tracedTime = time.Second            // longer where connections are many
+	tracedRate = 500.0                  // messages a second of an open loop
 )
 
 // rare is how few times a message a system call is made that is not worth a
@@ -40,18 +38,12 @@ const rare = 0.0005
 // samples stay those of a server that nobody watched.
 func (b *bench) calls(ctx context.Context, s scenario.Scenario, p Spec) (map[string]float64, error) {
 	c := config(s)
-	flying := int64(0) // sent before the trace begins, and answered then
-	switch {
-	case c.Kind == load.Idle:
-		return nil, nil
-	case c.Kind != load.Echo || c.Slow > 0:
-		c.Duration = tracedOpen
-	case c.Rate > 0:
-		c.Rate, c.Duration = min(c.Rate, tracedRate), tracedOpen
-	default:
-		c.Duration = tracedTime
-		flying = int64(c.Conns) * int64(c.Depth)
-		c.Messages = (1+tracedRounds)*flying + tracedLeast
+	if c.Kind == load.Idle {
+		return nil, nil // what there is to count is over when it begins
+	}
+	c.Warm, c.Duration = tracedWarm*stretch(s), tracedTime*stretch(s)
+	if c.Rate > 0 {
+		c.Rate = min(c.Rate, tracedRate)
 	}
 	var t *tracer
 	var counts map[string]int64
@@ -63,7 +55,7 @@ func (b *bench) calls(ctx context.Context, s scenario.Scenario, p Spec) (map[str
 	}
 	calls := map[string]float64{}
 	for name, n := range counts {
-		if share := float64(n) / float64(r.Messages-flying); share >= rare {
+		if share := float64(n) / float64(r.Messages); share >= rare {
 			calls[name] = share
 		}
 	}

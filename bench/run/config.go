@@ -3,6 +3,8 @@
 package run
 
 import (
+	"time"
+
 	"example.com/iomux/bench/load"
 	"example.com/iomux/bench/scenario"
 )
@@ -18,6 +20,8 @@ func config(s scenario.Scenario) load.Config {
 		Mixed: s.Mixed,
 		Rate:  s.Rate,
 		Slow:  s.Slow,
+		// A thread a connection takes its time to end ten thousand of them.
+		Patience: 5*time.Second + time.Duration(s.Conns)*5*time.Millisecond,
 	}
 }
 
