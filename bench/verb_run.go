@@ -57,7 +57,7 @@ func runFlags(args []string, stdout io.Writer) (o run.Options, prefix string, er
 	scenarios := f.String("scenarios", "quick", "`scenarios` with commas between; quick and all stand for many; bench list tells what there is")
 	peers := f.String("peers", "quick", "`peers` with commas between, each with flags of its own and a name if need be: \"c_epoll,iomux,b=iomux -backend poll\"; quick and all stand for many; ratios are to the first that can do a scenario")
 	f.StringVar(&prefix, "out", filepath.Join(resultsDir, time.Now().UTC().Format(stamp)), "what to call the files, without .json and .html; empty writes none")
-	f.IntVar(&o.Rounds, "rounds", 7, "runs of each peer in each scenario; an interval takes 6")
+	f.IntVar(&o.Rounds, "rounds", 9, "runs of each peer in each scenario; an interval takes 6")
 	f.DurationVar(&o.Duration, "dur", 400*time.Millisecond, "length of a run; many connections make it longer")
 	f.DurationVar(&o.Warm, "warm", 100*time.Millisecond, "what runs before it, unmeasured")
 	f.IntVar(&o.Loops, "loops", 1, "event loops of a server")

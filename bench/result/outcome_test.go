@@ -63,8 +63,8 @@ func TestDoubts(t *testing.T) {
 		{"keeps up", "rate10k", Sample{Rate: 9950}, ""},
 		{"overloaded", "rate10k", Sample{Rate: 9000}, "9000/s instead of the 10000/s"},
 		{"closed loop", "100x64", Sample{Rate: 9}, ""},
-		{"few lost", "udp16x64p16", Sample{Messages: 1000, Lost: 10}, ""},
-		{"lost", "udp16x64p16", Sample{Messages: 900, Lost: 100}, "10.0 % of the datagrams"},
+		{"few lost", "udp16x64p16", Sample{Messages: 1000, Lost: 10}, "0.99 %"},
+		{"lost", "udp16x64p16", Sample{Messages: 900, Lost: 100}, "10 % of the datagrams"},
 		{"unanswered", "rate10k", Sample{Rate: 10000, Unanswered: 3}, "3 messages were never answered"},
 		{"closed", "slow10", Sample{Closed: 2}, "2 slow readers"},
 	} {

@@ -49,6 +49,5 @@ func (s *Sample) Disturbed() bool { return s.Foreign > quiet }
 const (
 	leastFair    = 0.90 // Jain's index: below, some connections were starved
 	littleMargin = 0.10 // of Little's law: beyond, messages are unaccounted for
-	mostLost     = 0.01 // datagrams
 	leastRate    = 0.99 // of what an open loop was meant to send
 )
