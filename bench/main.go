@@ -18,6 +18,8 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+
+	"example.com/iomux/bench/report"
 )
 
 const (
@@ -87,12 +89,14 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case err == nil, errors.Is(err, flag.ErrHelp):
 		return 0
 	case errors.Is(err, errUsage):
-		fmt.Fprintf(stderr, "bench %s: %s\n", v.name, strings.TrimPrefix(err.Error(), errUsage.Error()+": "))
+		fmt.Fprintf(stderr, "bench %s: %s\n", v.name, report.Plain(strings.TrimPrefix(err.Error(), errUsage.Error()+": ")))
 		return exitUsage
-	case errors.Is(err, context.Canceled):
-		err = errors.New("interrupted")
 	}
-	fmt.Fprintf(stderr, "bench %s: %v\n", v.name, err)
+	text := err.Error()
+	if errors.Is(err, context.Canceled) {
+		text = strings.Replace(text, context.Canceled.Error(), "interrupted", 1)
+	}
+	fmt.Fprintf(stderr, "bench %s: %s\n", v.name, report.Plain(text))
 	return exitFailure
 }
 

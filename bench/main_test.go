@@ -7,6 +7,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -145,6 +146,10 @@ func TestWholeWay(t *testing.T) {
 	if status, _, stderr := bench(t, "gate --peer twin "+prefix+".json "+prefix+".worse"); status != exitFailure || !strings.Contains(stderr, "twin in 2x8 by") {
 		t.Errorf("gate: status %d, said %q", status, stderr)
 	}
+	lose(t, prefix+".json", prefix+".lacking")
+	if status, _, stderr := bench(t, "gate --peer twin "+prefix+".json "+prefix+".lacking"); status != exitFailure || !strings.Contains(stderr, "has no twin in 2x8") {
+		t.Errorf("gate: status %d, said %q", status, stderr)
+	}
 	if status, _, stderr := bench(t, "gate --max-regress 500% --peer twin "+prefix+".json "+prefix+".worse"); status != 0 {
 		t.Errorf("gate: status %d, said %q", status, stderr)
 	}
@@ -162,6 +167,20 @@ func spoil(t *testing.T, from, to string) {
 			s.CPU *= 4
 		}
 	}
+	if err := write(to, r.WriteJSON); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// lose writes results that lack a peer in the first scenario.
+func lose(t *testing.T, from, to string) {
+	t.Helper()
+	r, err := read(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := r.Scenarios[0]
+	o.Rows = slices.DeleteFunc(o.Rows, func(row *result.Row) bool { return row.Peer == "twin" })
 	if err := write(to, r.WriteJSON); err != nil {
 		t.Fatal(err)
 	}

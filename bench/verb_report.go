@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -73,17 +74,25 @@ func compareVerb(_ context.Context, args []string, stdout, _ io.Writer) error {
 	if err != nil {
 		return err
 	}
-	changes := result.Compare(old, new)
+	changes := result.Compare(old, new, "")
 	if len(changes) == 0 {
 		return fmt.Errorf("%s and %s have no scenario with a peer in common, other than what ratios are to", files[0], files[1])
 	}
+	unlike(stdout, old, new)
 	return report.Changes(stdout, changes)
+}
+
+// unlike warns of a comparison of what was not measured alike.
+func unlike(w io.Writer, old, new *result.Report) {
+	for _, line := range result.Unlike(old, new) {
+		fmt.Fprintln(w, "note: "+report.Plain(line))
+	}
 }
 
 func gateVerb(_ context.Context, args []string, stdout, _ io.Writer) error {
 	f := flag.NewFlagSet("gate", flag.ContinueOnError)
 	most := f.String("max-regress", "5%", "how much worse is still good")
-	peer := f.String("peer", "iomux", "the peer that must not become worse; empty means all")
+	peer := f.String("peer", "iomux", "the peer that must not become worse")
 	files, err := parse(f, args, stdout, "OLD", "NEW")
 	if err != nil {
 		return err
@@ -96,23 +105,29 @@ func gateVerb(_ context.Context, args []string, stdout, _ io.Writer) error {
 	if err != nil {
 		return err
 	}
-	var judged []result.Change
-	for _, c := range result.Compare(old, new) {
-		if *peer == "" || c.Peer == *peer {
-			judged = append(judged, c)
-		}
+	if lacking := result.Lacking(old, new, *peer); len(lacking) > 0 {
+		return fmt.Errorf("%s has no %s in %s: it failed there, or was left out", files[1], *peer, strings.Join(lacking, ", "))
 	}
+	judged := result.Compare(old, new, *peer)
 	if len(judged) == 0 {
 		return fmt.Errorf("nothing to judge: %s and %s have no scenario with %s in common", files[0], files[1], *peer)
 	}
+	unlike(stdout, old, new)
 	if err := report.Changes(stdout, judged); err != nil {
 		return err
 	}
 	var worse []string
+	few := 0
 	for _, c := range judged {
+		if c.Verdict == result.TooFew {
+			few++
+		}
 		if c.Worse() && 100*c.Regress() > percent {
 			worse = append(worse, fmt.Sprintf("%s in %s by %.1f%%", c.Peer, c.Scenario, 100*c.Regress()))
 		}
+	}
+	if few == len(judged) {
+		return errors.New("nothing could be judged: too few rounds; nine in both would do")
 	}
 	if len(worse) > 0 {
 		return fmt.Errorf("worse by more than %g%%: %s", percent, strings.Join(worse, "; "))

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -116,12 +117,11 @@ func keep(r *result.Report, prefix string, stdout io.Writer) error {
 	return err
 }
 
-// write makes a file of what to write; the error of closing counts, for only
-// then is all of it there.
+// write makes a file of what to write, all of it or none.
 func write(name string, to func(io.Writer) error) error {
-	f, err := os.Create(name)
-	if err != nil {
-		return err
+	var b bytes.Buffer
+	if err := to(&b); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
 	}
-	return errors.Join(to(f), f.Close())
+	return os.WriteFile(name, b.Bytes(), 0o644)
 }

@@ -46,7 +46,7 @@ type Loop struct {
 	buried   int // entries of finished that are done with
 	conns    []*Conn
 	timers   timers
-	fired    time.Time // when timers were called last
+	fired    time.Time // what was due then is called
 	readBuf  []byte
 	pieces   [][]byte // room for one writev
 	pool     chunkPool
@@ -194,6 +194,9 @@ func (l *Loop) turn() {
 	}
 	if l.phase == phasePosted {
 		l.runPosted()
+		if len(l.timers) > 0 {
+			l.fired = l.now()
+		}
 		l.phase = phaseTimers
 	}
 	if l.phase == phaseTimers {

@@ -89,19 +89,15 @@ func (h timers) next() (at time.Time, ok bool) {
 	return h[0].at, true
 }
 
-// fire calls what is due by now. What is set meanwhile is for later than that,
-// see Reset, so this ends. A timer is moved on before its call, which may not
+// fire calls what was due when the phase began, at l.fired. What is set meanwhile
+// is for later than that, see Reset, so this ends, also when a call panics and
+// the phase is entered again. A timer is moved on before its call, which may not
 // return.
 func (l *Loop) fire() {
-	if len(l.timers) == 0 {
-		return
-	}
-	now := l.now()
-	l.fired = now
-	for len(l.timers) > 0 && !l.timers[0].at.After(now) {
+	for len(l.timers) > 0 && !l.timers[0].at.After(l.fired) {
 		t := l.timers[0]
 		if t.every > 0 {
-			t.again(now)
+			t.again(l.fired)
 		} else {
 			heap.Pop(&l.timers)
 		}

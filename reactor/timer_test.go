@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -171,6 +172,30 @@ func TestEveryAfterPanic(t *testing.T) {
 	}
 }
 
+// TestPanicsDoNotKeepALoop: a timer that sets itself for now and panics is called
+// once a turn, whatever time that takes.
+func TestPanicsDoNotKeepALoop(t *testing.T) {
+	leaktest.Check(t)
+	var now atomic.Int64 // moves with every look
+	clock := func() time.Time { return time.Unix(1_000_000, now.Add(1_000_000)) }
+	g, _, log := serve(t, Options{Loops: 1, clock: clock}, NopHandler{})
+	l := g.loops[0]
+	over := false
+	var again func()
+	again = func() {
+		if !over {
+			l.After(0, again)
+			panic("on purpose")
+		}
+	}
+	onLoop(t, l, func() { l.After(0, again) })
+	onLoop(t, l, func() {}) // it comes to this
+	onLoop(t, l, func() { over = true })
+	if log.count(`msg="handler panicked"`) == 0 {
+		t.Error("no panic logged")
+	}
+}
+
 // TestManyTimers: a hundred thousand, a third of which is stopped and a third set
 // anew, fire in order, each once and none early.
 func TestManyTimers(t *testing.T) {
@@ -179,7 +204,6 @@ func TestManyTimers(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	due := make([]time.Time, n)
 	calls := make([]int, n)
-	wanted := 0
 	var last time.Time
 	onLoop(t, l, func() {
 		all := make([]*Timer, n)
@@ -212,7 +236,6 @@ func TestManyTimers(t *testing.T) {
 	onLoop(t, l, func() {
 		for i, k := range calls {
 			want := min(i%3, 1)
-			wanted += want
 			if k != want {
 				t.Fatalf("timer %d: called %d times, want %d", i, k, want)
 			}

@@ -5,8 +5,16 @@ package load
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 )
+
+// Check reports what is wrong with c, but for its address.
+func (c Config) Check() error {
+	c.Addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), 1)
+	_, err := c.complete()
+	return err
+}
 
 // complete checks c and fills in what was left out.
 func (c Config) complete() (Config, error) {

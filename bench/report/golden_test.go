@@ -61,7 +61,7 @@ func benchText(t *testing.T, r *result.Report) []byte {
 func changesText(t *testing.T, old, new *result.Report) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if err := Changes(&b, result.Compare(old, new)); err != nil {
+	if err := Changes(&b, result.Compare(old, new, "")); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()

@@ -2,6 +2,7 @@ package result
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"slices"
 
@@ -23,6 +24,8 @@ type Change struct {
 	High     float64 `json:"high"`
 	P        float64 `json:"p"` // of the Mann-Whitney test
 	Verdict  Verdict `json:"verdict"`
+
+	least float64 // P if no two rounds of old and new overlapped
 }
 
 // Worse reports whether the change is one for the worse.
@@ -53,10 +56,11 @@ const (
 )
 
 // Compare says how the peers that both reports have, in scenarios that both
-// have, differ in the headline of each scenario. Where both have the same base,
+// have, differ in the headline of each scenario; only says of which peer, empty
+// means of all. Where both have the same base,
 // what is compared are ratios to it, so that a machine that has become slower
 // since does not count; the base itself is then left out.
-func Compare(old, new *Report) []Change {
+func Compare(old, new *Report, only string) []Change {
 	var changes []Change
 	for _, before := range old.Scenarios {
 		after := new.Outcome(before.Scenario.Name)
@@ -64,6 +68,9 @@ func Compare(old, new *Report) []Change {
 			continue
 		}
 		for _, row := range before.Rows {
+			if only != "" && row.Peer != only {
+				continue
+			}
 			if other := after.Row(row.Peer); other != nil {
 				if c, ok := change(before, after, row, other); ok {
 					changes = append(changes, c)
@@ -90,6 +97,7 @@ func change(before, after *Outcome, row, other *Row) (Change, bool) {
 	}
 	c.Old, c.New = newFigure(xs), newFigure(ys)
 	c.Factor, c.Low, c.High = shift(xs, ys)
+	c.least = 2 / choose(len(xs)+len(ys), len(xs))
 	t := &benchmath.DefaultThresholds
 	c.P = benchmath.AssumeNothing.Compare(benchmath.NewSample(xs, t), benchmath.NewSample(ys, t)).P
 	return c, true
@@ -125,6 +133,52 @@ func shift(xs, ys []float64) (factor, low, high float64) {
 	return factor, math.Exp(d[k-1]), math.Exp(d[len(d)-k])
 }
 
+// choose is how many ways there are to take k of n.
+func choose(n, k int) float64 {
+	ways := 1.0
+	for i := range k {
+		ways *= float64(n-i) / float64(i+1)
+	}
+	return ways
+}
+
+// Lacking names the scenarios that old has of a peer and new, though it has been
+// measured, has not: the peer may have failed there.
+func Lacking(old, new *Report, peer string) []string {
+	var names []string
+	for _, before := range old.Scenarios {
+		after := new.Outcome(before.Scenario.Name)
+		if before.Row(peer) != nil && after != nil && after.Row(peer) == nil {
+			names = append(names, before.Scenario.Name)
+		}
+	}
+	return names
+}
+
+// Unlike says in what two measurements were not made alike, a line each, which is
+// to be known before they are compared.
+func Unlike(old, new *Report) []string {
+	var lines []string
+	for _, d := range []struct {
+		what     string
+		old, new any
+	}{
+		{"event loops", old.Setting.Loops, new.Setting.Loops},
+		{"GOMAXPROCS", old.Setting.Procs, new.Setting.Procs},
+		{"pinned", old.Setting.Pinned, new.Setting.Pinned},
+		{"seconds a run", old.Setting.Seconds, new.Setting.Seconds},
+		{"processor", old.Machine.CPU, new.Machine.CPU},
+		{"CPUs", old.Machine.CPUs, new.Machine.CPUs},
+		{"kernel", old.Machine.Kernel, new.Machine.Kernel},
+		{"Go", old.Machine.Go, new.Machine.Go},
+	} {
+		if d.old != d.new {
+			lines = append(lines, fmt.Sprintf("not made alike: %s %v and %v", d.what, d.old, d.new))
+		}
+	}
+	return lines
+}
+
 // judge gives each change its verdict. Among many comparisons some look
 // significant by chance, so the tests' results are corrected as Holm has it:
 // the least P must be below alpha by as many times as there are comparisons, the
@@ -139,6 +193,9 @@ func judge(changes []Change) {
 	for i, c := range order {
 		significant = significant && c.P*float64(len(order)-i) < alpha
 		c.Verdict = c.verdict(significant)
+		if c.Verdict == Noisy && c.least*float64(len(order)) >= alpha {
+			c.Verdict = TooFew // nothing could have been significant
+		}
 	}
 }
 

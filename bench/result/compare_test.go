@@ -52,7 +52,7 @@ func TestSameIsSeldomCalledDifferent(t *testing.T) {
 	for seed := range uint64(worlds) {
 		w := newWorld(seed)
 		called := false
-		for _, c := range Compare(w.report(t, some, nil), w.report(t, some, nil)) {
+		for _, c := range Compare(w.report(t, some, nil), w.report(t, some, nil), "") {
 			all++
 			switch c.Verdict {
 			case More, Less:
@@ -85,7 +85,7 @@ func TestFiveInAHundredAreFound(t *testing.T) {
 	found := 0
 	for seed := range uint64(worlds) {
 		w := newWorld(seed)
-		for _, c := range Compare(w.report(t, some[:1], nil), w.report(t, some[:1], map[string]float64{"b": 1.05})) {
+		for _, c := range Compare(w.report(t, some[:1], nil), w.report(t, some[:1], map[string]float64{"b": 1.05}), "") {
 			if c.Peer != "b" || c.Verdict != More {
 				continue
 			}
@@ -104,7 +104,7 @@ func TestIntervalHoldsTheFactor(t *testing.T) {
 	held, all := 0, 0
 	for seed := range uint64(worlds) {
 		w := newWorld(seed)
-		for _, c := range Compare(w.report(t, some, nil), w.report(t, some, map[string]float64{"a": 0.9, "b": 1.05, "c": 3})) {
+		for _, c := range Compare(w.report(t, some, nil), w.report(t, some, map[string]float64{"a": 0.9, "b": 1.05, "c": 3}), "") {
 			all++
 			if want := map[string]float64{"a": 0.9, "b": 1.05, "c": 3}[c.Peer]; c.Low <= want && want <= c.High {
 				held++
@@ -122,7 +122,7 @@ func TestSlowerMachineCancelsOut(t *testing.T) {
 	w.noise = 0.005
 	old := w.report(t, some, nil)
 	w.speed = 1.3
-	for _, c := range Compare(old, w.report(t, some, nil)) {
+	for _, c := range Compare(old, w.report(t, some, nil), "") {
 		if c.Verdict != Same {
 			t.Errorf("%+v", c)
 		}
@@ -135,7 +135,7 @@ func TestOtherBase(t *testing.T) {
 	old, slower := w.report(t, some[:1], nil), &world{w.Rand, 15, 0.005, 1.5}
 	new := slower.report(t, some[:1], nil)
 	new.Scenarios[0].Base = "a"
-	changes := Compare(old, new)
+	changes := Compare(old, new, "")
 	if len(changes) != 4 {
 		t.Fatalf("%d changes", len(changes))
 	}
@@ -150,7 +150,7 @@ func TestOtherBase(t *testing.T) {
 func TestMemoryIsCompared(t *testing.T) {
 	w := newWorld(1)
 	w.noise = 0.01
-	changes := Compare(w.report(t, []string{"idle10k"}, nil), w.report(t, []string{"idle10k"}, map[string]float64{"a": 2}))
+	changes := Compare(w.report(t, []string{"idle10k"}, nil), w.report(t, []string{"idle10k"}, map[string]float64{"a": 2}), "")
 	i := slices.IndexFunc(changes, func(c Change) bool { return c.Peer == "a" })
 	if len(changes) != 4 || changes[i].Metric.Name != PerConn.Name || changes[i].Base != "" || changes[i].Verdict != More {
 		t.Errorf("%+v", changes)
@@ -160,7 +160,7 @@ func TestMemoryIsCompared(t *testing.T) {
 func TestTooFewRounds(t *testing.T) {
 	w := newWorld(1)
 	w.rounds = 3
-	for _, c := range Compare(w.report(t, some, nil), w.report(t, some, map[string]float64{"a": 10})) {
+	for _, c := range Compare(w.report(t, some, nil), w.report(t, some, map[string]float64{"a": 10}), "") {
 		if c.Verdict != TooFew || c.Low != 0 || c.High != 0 || c.Factor <= 0 {
 			t.Errorf("%+v", c)
 		}
@@ -171,11 +171,11 @@ func TestOnlyWhatBothHave(t *testing.T) {
 	w := newWorld(1)
 	old, new := w.report(t, some[:2], nil), w.report(t, some[1:3], nil)
 	new.Scenarios[0].Rows = slices.DeleteFunc(new.Scenarios[0].Rows, func(r *Row) bool { return r.Peer == "b" })
-	changes := Compare(old, new)
+	changes := Compare(old, new, "")
 	if len(changes) != 2 || changes[0].Scenario != some[1] || changes[0].Peer != "a" || changes[1].Peer != "c" {
 		t.Errorf("%+v", changes)
 	}
-	if c := Compare(old, &Report{}); len(c) != 0 {
+	if c := Compare(old, &Report{}, ""); len(c) != 0 {
 		t.Errorf("%+v", c)
 	}
 }

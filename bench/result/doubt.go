@@ -19,6 +19,9 @@ func doubts(s scenario.Scenario, samples []*Sample) []string {
 	if rate := median(samples, Rate.Of); s.Rate > 0 && rate < leastRate*s.Rate {
 		doubt("overloaded: %.0f/s instead of the %.0f/s asked for", rate, s.Rate)
 	}
+	if lag := median(samples, func(s *Sample) float64 { return s.Lag }); s.Rate > 0 && lag > median(samples, func(s *Sample) float64 { return s.P999 }) {
+		doubt("the generator, or a full socket, held a message up for %.0f µs: the highest percentiles are not the server's", lag)
+	}
 	var all, lost, unanswered, closed int64
 	for _, sample := range samples {
 		all += sample.Messages

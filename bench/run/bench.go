@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"example.com/iomux/bench/load"
 	"example.com/iomux/bench/result"
 	"example.com/iomux/bench/scenario"
 )
@@ -72,6 +73,9 @@ func Run(ctx context.Context, o Options, watch Observer) (r *result.Report, err 
 		return nil, err
 	}
 	for _, s := range o.Scenarios {
+		if err := b.config(s).Check(); err != nil {
+			return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
+		}
 		b.total += b.Rounds * len(b.able(s))
 	}
 	for _, s := range o.Scenarios {
@@ -253,14 +257,19 @@ func (b *bench) measure(ctx context.Context, s scenario.Scenario, e *entry) *tri
 	if e.failed || ctx.Err() != nil {
 		return nil
 	}
-	c := config(s)
-	c.Warm, c.Duration = b.Warm*stretch(s), b.Duration*stretch(s)
-	t, err := b.launch(ctx, s, e.spec).measure(ctx, c)
+	t, err := b.launch(ctx, s, e.spec).measure(ctx, b.config(s))
 	if err != nil && ctx.Err() == nil {
 		e.failed = true
-		b.skip(result.Skipped{Peer: e.spec.Label(), Scenario: s.Name, Reason: err.Error(), Failed: true})
+		b.skip(result.Skipped{Peer: e.spec.Label(), Scenario: s.Name, Reason: err.Error(), Failed: !errors.Is(err, errNotStarted)})
 	}
 	return t
+}
+
+// config is the scenario for the generator, as long as this run is to be.
+func (b *bench) config(s scenario.Scenario) load.Config {
+	c := config(s)
+	c.Warm, c.Duration = b.Warm*stretch(s), b.Duration*stretch(s)
+	return c
 }
 
 // stretch is by how much runs are longer where connections are many: with

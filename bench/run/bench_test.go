@@ -4,9 +4,13 @@ package run
 
 import (
 	"context"
+	"errors"
 	"os/exec"
 	"slices"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"example.com/iomux/bench/result"
 	"example.com/iomux/bench/scenario"
@@ -61,7 +65,7 @@ func TestNobodyFailsTheRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := r.Skipped
-	if len(s) != 3 || s[0].Peer != "missing" || s[0].Failed || !s[1].Failed || s[2].Scenario != "chat2w1" || !slices.Equal(s, seen.skipped) {
+	if len(s) != 3 || s[0].Peer != "missing" || s[0].Failed || s[1].Failed || s[2].Scenario != "chat2w1" || !slices.Equal(s, seen.skipped) {
 		t.Errorf("skipped %+v", s)
 	}
 	if len(r.Scenarios) != 1 || len(r.Scenarios[0].Rows) != 1 || r.Scenarios[0].Base != "gonet" || len(seen.outcomes) != 1 {
@@ -97,6 +101,33 @@ type canceller struct {
 }
 
 func (c *canceller) Outcome(o *result.Outcome) { c.cancel() }
+
+// TestInterruptedInTheMiddle: a run that would take minutes ends when it is
+// interrupted, and its server with it.
+func TestInterruptedInTheMiddle(t *testing.T) {
+	for _, list := range []string{"2x8", "idle10", "udp2x8", "churn2"} {
+		t.Run(list, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			l := launch{command: shop.make(ctx, peer(t, "gonet")).command, loops: 1, procs: 1, serve: scenario.Echo}
+			if list == "udp2x8" {
+				l.serve = scenario.UDP
+			}
+			c := config(scenarios(t, list)[0])
+			c.Duration = 5 * time.Minute
+			pid := 0
+			_, _, err := l.under(ctx, c,
+				func(p int) error { pid = p; return nil },
+				func(int) error { cancel(); return nil },
+				func(int) error { return nil })
+			if err == nil {
+				t.Error("no error")
+			}
+			if err := unix.Kill(pid, 0); !errors.Is(err, unix.ESRCH) {
+				t.Errorf("the server: %v, want none", err)
+			}
+		})
+	}
+}
 
 // TestSystemCallsCounted needs strace, and the right to trace.
 func TestSystemCallsCounted(t *testing.T) {

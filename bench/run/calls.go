@@ -51,6 +51,10 @@ func (b *bench) calls(ctx context.Context, s scenario.Scenario, p Spec) (map[str
 		func(pid int) (err error) { t, err = attach(pid, filepath.Join(b.shop.out, "calls")); return },
 		func(int) (err error) { counts, err = t.detach(); return })
 	if err != nil {
+		if t != nil && counts == nil { // what it traced is gone
+			_ = t.cmd.Process.Kill()
+			_ = t.cmd.Wait()
+		}
 		return nil, err
 	}
 	calls := map[string]float64{}

@@ -21,7 +21,7 @@ func config(s scenario.Scenario) load.Config {
 		Rate:  s.Rate,
 		Slow:  s.Slow,
 		// A thread a connection takes its time to end ten thousand of them.
-		Patience: 5*time.Second + time.Duration(s.Conns)*5*time.Millisecond,
+		Patience: min(5*time.Second+time.Duration(s.Conns)*5*time.Millisecond, load.MaxTime),
 	}
 }
 

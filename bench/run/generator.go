@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -93,7 +94,7 @@ func clientSample(line string) (*result.Sample, error) {
 	words := strings.Fields(line)
 	for i := 0; i+1 < len(words); i += 2 {
 		var err error
-		if x[words[i]], err = strconv.ParseFloat(words[i+1], 64); err != nil {
+		if x[words[i]], err = strconv.ParseFloat(words[i+1], 64); err != nil || math.IsInf(x[words[i]], 0) || math.IsNaN(x[words[i]]) {
 			return nil, fmt.Errorf("C client: it says %q", line)
 		}
 	}

@@ -58,7 +58,7 @@ var Peers = []Peer{
 		recipe{dir: "netpoll", module: "github.com/cloudwego/netpoll"}},
 	{"evio", "evio", slices.Concat(echo, udp),
 		recipe{dir: "evio", module: "github.com/tidwall/evio"}},
-	{"nbio", "nbio", echo,
+	{"nbio", "nbio", slices.Concat(echo, udp),
 		recipe{dir: "nbio", module: "github.com/lesismal/nbio"}},
 	{"gaio", "gaio, a proactor", echo,
 		recipe{dir: "gaio", module: "github.com/xtaci/gaio"}},

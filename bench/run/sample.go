@@ -5,6 +5,7 @@ package run
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -18,6 +19,7 @@ import (
 
 // snapshot is the state of things at one end of a run.
 type snapshot struct {
+	at     time.Time
 	server usage
 	own    time.Duration
 	busy   time.Duration
@@ -60,6 +62,8 @@ func (l launch) under(ctx context.Context, c load.Config, started, began, ended 
 		s.stop()
 		return nil, nil, err
 	}
+	// Without its server the generator ends at once.
+	defer context.AfterFunc(ctx, s.kill)()
 	c.Addr = s.addr
 	c.Began = func() error { return began(pid) }
 	c.Ended = func() error { return ended(pid) }
@@ -87,6 +91,9 @@ func newSample(c load.Config, r *load.Result, fresh, before, after snapshot, sai
 		messages, wall, from, to = int64(r.Connected), r.ConnectTime, fresh, before
 	}
 	n, seconds := float64(messages), wall.Seconds()
+	// What was used is used between the snapshots, which is longer than wall
+	// where that is the time of connecting only.
+	between := to.at.Sub(from.at).Seconds()
 	server := to.server.cpu - from.server.cpu
 	own := to.own - from.own
 	us := func(percentile float64) float64 { return float64(r.Latency.ValueAtPercentile(percentile)) / 1e3 }
@@ -102,13 +109,13 @@ func newSample(c load.Config, r *load.Result, fresh, before, after snapshot, sai
 
 		CPU:      float64(server) / n,
 		System:   to.server.systemShare(from.server),
-		Util:     server.Seconds() / seconds,
+		Util:     server.Seconds() / between,
 		Switches: float64(to.server.switches-from.server.switches) / n,
 		RSS:      float64(after.server.rss),
 		PerConn:  max(0, float64(after.server.rss-fresh.server.rss)) / float64(c.Conns+c.Slow),
 
-		GeneratorUtil: own.Seconds() / seconds,
-		Foreign:       max(0, (to.busy-from.busy-server-own).Seconds()/seconds),
+		GeneratorUtil: own.Seconds() / between,
+		Foreign:       max(0, (to.busy-from.busy-server-own).Seconds()/between),
 		Lag:           float64(r.Lag) / 1e3,
 		Little:        r.Little(),
 		Jain:          r.Jain(),
@@ -131,7 +138,7 @@ func notes(lines []string) map[string]float64 {
 		for _, w := range words[min(1, len(words)):] {
 			key, value, ok := strings.Cut(w, "=")
 			x, err := strconv.ParseFloat(value, 64)
-			if !ok || err != nil {
+			if !ok || err != nil || math.IsNaN(x) || math.IsInf(x, 0) {
 				continue
 			}
 			if found == nil {

@@ -25,6 +25,10 @@ const (
 	stopTime  = 3 * time.Second
 )
 
+// errNotStarted: the server has not come so far as to be wrong; it may not have
+// what was asked of it, such as two loops.
+var errNotStarted = errors.New("does not start")
+
 // server is a peer under way.
 type server struct {
 	cmd    *exec.Cmd
@@ -59,6 +63,10 @@ func (l launch) start(ctx context.Context) (*server, error) {
 		return nil, err
 	}
 	if err := l.places.atServer(s.cmd.Start); err != nil {
+		if s.cmd.Process != nil { // it runs, but this process is not back in its place
+			s.kill()
+			_ = s.cmd.Wait()
+		}
 		return nil, err
 	}
 	go func() {
@@ -72,7 +80,7 @@ func (l launch) start(ctx context.Context) (*server, error) {
 		if said := s.complaint(); said != "" {
 			err = errors.New(said)
 		}
-		return nil, fmt.Errorf("does not start: %w", err)
+		return nil, fmt.Errorf("%w: %w", errNotStarted, err)
 	}
 	return s, nil
 }
@@ -103,7 +111,7 @@ func (s *server) listening(ctx context.Context) error {
 func (s *server) stop() []string {
 	// Signals may fail for one reason, that it has ended by itself.
 	_ = s.cmd.Process.Signal(syscall.SIGTERM)
-	kill := time.AfterFunc(stopTime, func() { _ = s.cmd.Process.Kill() })
+	kill := time.AfterFunc(stopTime, s.kill)
 	defer kill.Stop()
 	var said []string
 	for line := range s.lines {
@@ -112,6 +120,8 @@ func (s *server) stop() []string {
 	_ = s.cmd.Wait() // to end by SIGTERM is no error here
 	return said
 }
+
+func (s *server) kill() { _ = s.cmd.Process.Kill() } // unless it has ended by itself
 
 // complaint is the first line of what the server wrote to its standard error;
 // it may be asked for once the server has stopped.
@@ -126,7 +136,7 @@ func withoutTuning(env []string) []string {
 	var kept []string
 	for _, e := range env {
 		switch name, _, _ := strings.Cut(e, "="); name {
-		case "GOMAXPROCS", "GOGC", "GOMEMLIMIT", "GODEBUG", "GOTRACEBACK":
+		case "GOMAXPROCS", "GOGC", "GOMEMLIMIT", "GODEBUG", "GOTRACEBACK", "LD_PRELOAD", "PYTHONASYNCIODEBUG", "PYTHONDEVMODE":
 		default:
 			kept = append(kept, e)
 		}

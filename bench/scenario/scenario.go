@@ -46,6 +46,7 @@ const (
 // Bounds of what a scenario may ask for; the generator has its own behind them.
 const (
 	maxConns = 1 << 20
+	maxSlow  = 1 << 12
 	maxBurst = 1 << 20 // bytes of Depth messages
 	maxRate  = 1e9
 )
@@ -155,7 +156,7 @@ func (s Scenario) check() error {
 		return fmt.Errorf("scenario %q: a number is too small", s.Name)
 	case s.Size < least:
 		return fmt.Errorf("scenario %q: want messages of %d bytes or more", s.Name, least)
-	case s.Conns > maxConns || s.Slow > maxConns || s.Size > maxBurst/s.Depth || s.Rate > maxRate:
+	case s.Conns > maxConns || s.Slow > maxSlow || s.Size > maxBurst/s.Depth || s.Rate > maxRate:
 		return fmt.Errorf("scenario %q: more than %d connections, or %d bytes at once", s.Name, maxConns, maxBurst)
 	case s.Kind == UDP && s.Size > 65507:
 		return fmt.Errorf("scenario %q: a datagram has 65507 bytes at most", s.Name)

@@ -84,9 +84,13 @@ func main() {
 	default:
 		refuse("-serve %s: it serves echo, udp, chat", *serve)
 	}
+	room := 0 // the kernel's choice
+	if scheme == "udp" {
+		room = 4 << 20 // as the C server: a burst must find room
+	}
 	log.Fatal(gnet.Run(h, fmt.Sprintf("%s://127.0.0.1:%d", scheme, *port),
 		gnet.WithMulticore(true), gnet.WithNumEventLoop(*loops),
-		gnet.WithLogger(errorsOnly{}),
+		gnet.WithLogger(errorsOnly{}), gnet.WithSocketRecvBuffer(room),
 		gnet.WithReusePort(*reusePort), gnet.WithEdgeTriggeredIO(*edge)))
 }
 

@@ -9,7 +9,7 @@ import (
 	"net/netip"
 )
 
-func echo(c net.Conn) {
+func echo(c net.Conn, bufSize int) {
 	defer c.Close()
 	buf := make([]byte, bufSize)
 	for {
@@ -24,7 +24,7 @@ func echo(c net.Conn) {
 }
 
 // frames answers request by request, as a protocol's handler does.
-func frames(c net.Conn, size int) {
+func frames(c net.Conn, size, bufSize int) {
 	defer c.Close()
 	r := bufio.NewReaderSize(c, bufSize)
 	request := make([]byte, size)
@@ -46,6 +46,10 @@ func serveUDP(at string) {
 		log.Fatal(err)
 	}
 	fmt.Printf("listening udp://%v\n", c.LocalAddr())
+	// As the C server: a burst must find room. The kernel cuts it at its limit.
+	if err := c.SetReadBuffer(4 << 20); err != nil {
+		log.Fatal(err)
+	}
 	buf := make([]byte, bufSize)
 	for {
 		n, from, err := c.ReadFromUDPAddrPort(buf)

@@ -10,7 +10,8 @@ import (
 	"os"
 )
 
-// bufSize is what the other servers read at once.
+// bufSize is what the other servers read at once. Here it is one buffer a
+// connection instead of one a loop: the price of a goroutine for each.
 const bufSize = 64 << 10
 
 func main() {
@@ -20,22 +21,23 @@ func main() {
 	frame := flag.Int("frame", 0, "answer every so many bytes with a write of their own; 0 answers what a read brought")
 	loops := flag.Int("loops", 1, "taken for the sake of the others: there are no loops here")
 	serve := flag.String("serve", "echo", "echo, udp or chat")
+	buf := flag.Int("buf", bufSize, "echo: bytes of each connection's buffer")
 	gather := flag.Bool("gather", false, "chat: one write a member for all lines that came together")
 	flag.Usage = func() {} // what is wrong is said in one line
 	flag.Parse()
 	switch {
 	case flag.NArg() > 0:
 		refuse("unexpected argument: %s", flag.Arg(0))
-	case *port < 0 || *port > 65535 || *frame < 0 || *loops < 1:
-		refuse("-p, -frame or -loops is out of range")
+	case *port < 0 || *port > 65535 || *frame < 0 || *loops < 1 || *buf < 1:
+		refuse("-p, -frame, -loops or -buf is out of range")
 	}
 
 	at := fmt.Sprintf("127.0.0.1:%d", *port)
 	switch {
 	case *serve == "echo" && *frame > 0:
-		serveTCP(at, func(c net.Conn) { frames(c, *frame) })
+		serveTCP(at, func(c net.Conn) { frames(c, *frame, *buf) })
 	case *serve == "echo":
-		serveTCP(at, echo)
+		serveTCP(at, func(c net.Conn) { echo(c, *buf) })
 	case *serve == "chat":
 		everyone := room{gather: *gather, members: map[*member]struct{}{}}
 		serveTCP(at, everyone.serve)

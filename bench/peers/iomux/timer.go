@@ -37,6 +37,9 @@ func watchTimer(ctx context.Context) *lateness {
 func (l *lateness) String() string {
 	<-l.done
 	s := slices.Sorted(slices.Values(l.lates))
+	if len(s) == 0 {
+		return "timer" // it ended before the first nap did
+	}
 	at := func(share float64) int64 { return s[int(share*float64(len(s)-1))].Microseconds() }
 	return fmt.Sprintf("timer p50_us=%d p99_us=%d max_us=%d", at(0.5), at(0.99), at(1))
 }
