@@ -49,9 +49,8 @@ func read(file string) (*result.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
 	r, err := result.Read(f)
-	if err != nil {
+	if err = errors.Join(err, f.Close()); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	return r, nil

@@ -140,8 +140,8 @@ func TestEvery(t *testing.T) {
 			}
 		})
 	})
-	for _, d := range []time.Duration{10, 5, 5, 37, 2, 1, 100} { // at 10, 15, 20, 57, 59, 60, 160 s
-		c.pass(t, l, d*time.Second)
+	for _, seconds := range []int{10, 5, 5, 37, 2, 1, 100} { // at 10, 15, 20, 57, 59, 60, 160 s
+		c.pass(t, l, time.Duration(seconds)*time.Second)
 	}
 	want := []time.Duration{10 * time.Second, 20 * time.Second, 57 * time.Second, 60 * time.Second}
 	onLoop(t, l, func() {

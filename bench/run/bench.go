@@ -268,13 +268,15 @@ func (b *bench) measure(ctx context.Context, s scenario.Scenario, e *entry) *tri
 // config is the scenario for the generator, as long as this run is to be.
 func (b *bench) config(s scenario.Scenario) load.Config {
 	c := config(s)
-	c.Warm, c.Duration = b.Warm*stretch(s), b.Duration*stretch(s)
+	c.Warm, c.Duration = stretched(b.Warm, s), stretched(b.Duration, s)
 	return c
 }
 
-// stretch is by how much runs are longer where connections are many: with
-// 10,000, half a second is but five messages each.
-func stretch(s scenario.Scenario) time.Duration { return 1 + time.Duration(s.Conns/5000) }
+// stretched is d, longer where connections are many: with 10,000, half a second
+// is but five messages each.
+func stretched(d time.Duration, s scenario.Scenario) time.Duration {
+	return d * time.Duration(1+s.Conns/5000)
+}
 
 func (b *bench) countCalls(ctx context.Context, s scenario.Scenario, entries []*entry) {
 	for _, e := range entries {

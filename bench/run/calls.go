@@ -41,7 +41,7 @@ func (b *bench) calls(ctx context.Context, s scenario.Scenario, p Spec) (map[str
 	if c.Kind == load.Idle {
 		return nil, nil // what there is to count is over when it begins
 	}
-	c.Warm, c.Duration = tracedWarm*stretch(s), tracedTime*stretch(s)
+	c.Warm, c.Duration = stretched(tracedWarm, s), stretched(tracedTime, s)
 	if c.Rate > 0 {
 		c.Rate = min(c.Rate, tracedRate)
 	}

@@ -83,7 +83,7 @@ func (b *bench) client(ctx context.Context, l launch, program string, s scenario
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := cmd.Output()
 	if err != nil {
-		return nil, fmt.Errorf("C client: %s", reason(err))
+		return nil, fmt.Errorf("client in C: %s", reason(err))
 	}
 	return clientSample(string(out))
 }
@@ -95,11 +95,11 @@ func clientSample(line string) (*result.Sample, error) {
 	for i := 0; i+1 < len(words); i += 2 {
 		var err error
 		if x[words[i]], err = strconv.ParseFloat(words[i+1], 64); err != nil || math.IsInf(x[words[i]], 0) || math.IsNaN(x[words[i]]) {
-			return nil, fmt.Errorf("C client: it says %q", line)
+			return nil, fmt.Errorf("client in C: it says %q", line)
 		}
 	}
 	if x["messages"] <= 0 {
-		return nil, fmt.Errorf("C client: it says %q", line)
+		return nil, fmt.Errorf("client in C: it says %q", line)
 	}
 	return &result.Sample{Messages: int64(x["messages"]), Seconds: x["seconds"], Rate: x["rate"], CPU: x["cpu_ns"], P50: x["p50_us"], P99: x["p99_us"]}, nil
 }
