@@ -32,6 +32,8 @@ func main() {
 	defer stop()
 	// A second one ends the program at once.
 	context.AfterFunc(ctx, stop)
+	// Who reads the output may go away; the results are in files.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	os.Exit(command(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
@@ -67,8 +69,11 @@ func usagef(format string, args ...any) error {
 func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	v := verbs()[0]
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
-		if args[0] == "help" {
+		if args[0] == "help" && len(args) == 1 {
 			return help(stdout)
+		}
+		if args[0] == "help" {
+			args = []string{args[1], "--help"}
 		}
 		found := false
 		for _, other := range verbs() {

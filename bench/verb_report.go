@@ -128,10 +128,17 @@ func gateVerb(_ context.Context, args []string, stdout, _ io.Writer) error {
 	if few == len(judged) {
 		return errors.New("nothing could be judged: too few rounds; nine in both would do")
 	}
+	undecided := 0
+	for _, c := range judged {
+		if c.Verdict == result.Noisy || c.Verdict == result.TooFew {
+			undecided++
+		}
+	}
 	if len(worse) > 0 {
 		return fmt.Errorf("worse by more than %g%%: %s", percent, strings.Join(worse, "; "))
 	}
-	return nil
+	_, err = fmt.Fprintf(stdout, "\npassed: %d not worse by more than %g%%, %d could not be judged\n", len(judged)-undecided, percent, undecided)
+	return err
 }
 
 func schemaVerb(_ context.Context, args []string, stdout, _ io.Writer) error {

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"example.com/iomux/bench/load"
@@ -31,20 +32,25 @@ func runVerb(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	if err != nil {
 		return err
 	}
-	// Better to fail now than after minutes.
-	if prefix != "" {
-		if err := os.MkdirAll(filepath.Dir(prefix), 0o755); err != nil {
-			return err
-		}
-	}
-	watch := newWatch(stdout, stderr)
-	r, err := run.Run(ctx, o, watch)
-	watch.close()
-	if r == nil || len(r.Scenarios) == 0 && err != nil {
+	if err := claim(prefix); err != nil {
 		return err
 	}
+	watch := newWatch(stdout, stderr)
+	watch.save = func(r *result.Report) error { return keep(r, prefix) }
+	r, err := run.Run(ctx, o, watch)
+	watch.close()
+	if r == nil || len(r.Scenarios) == 0 {
+		if errors.Is(err, context.Canceled) {
+			err = errors.New("interrupted: nothing was measured")
+		}
+		return errors.Join(err, disclaim(prefix))
+	}
 	// What was measured before an interruption is kept all the same.
-	err = errors.Join(err, keep(r, prefix, stdout))
+	if kept := keep(r, prefix); kept != nil {
+		err = errors.Join(err, kept)
+	} else if prefix != "" {
+		fmt.Fprintf(stdout, "\nresults: %s.json\nreport:  %s.html\n", prefix, prefix)
+	}
 	if err == nil && r.Failed() {
 		err = errors.New("a peer failed; see the lines above that begin with skipped")
 	}
@@ -75,6 +81,10 @@ func runFlags(args []string, stdout io.Writer) (o run.Options, prefix string, er
 	if o.Peers, err = run.ParseSpecs(*peers); err != nil {
 		return o, "", usagef("%w", err)
 	}
+	prefix = strings.TrimSuffix(prefix, ".json")
+	if strings.HasSuffix(prefix, "/") {
+		return o, "", usagef("--out %s: want the beginning of files' names, not a directory", prefix)
+	}
 	return o, prefix, check(o)
 }
 
@@ -102,19 +112,38 @@ func check(o run.Options) error {
 	return nil
 }
 
-// keep writes the results and their page.
-func keep(r *result.Report, prefix string, stdout io.Writer) error {
+// claim makes the file of results, empty: better to fail now than after minutes.
+func claim(prefix string) error {
 	if prefix == "" {
 		return nil
 	}
-	// Should one fail, the other is still worth having.
-	err := errors.Join(
+	if err := os.MkdirAll(filepath.Dir(prefix), 0o755); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(prefix+".json", os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// disclaim takes the empty file away again.
+func disclaim(prefix string) error {
+	if prefix == "" {
+		return nil
+	}
+	return os.Remove(prefix + ".json")
+}
+
+// keep writes the results and their page. Should one fail, the other is still
+// worth having.
+func keep(r *result.Report, prefix string) error {
+	if prefix == "" {
+		return nil
+	}
+	return errors.Join(
 		write(prefix+".json", r.WriteJSON),
 		write(prefix+".html", func(w io.Writer) error { return report.HTML(w, r) }))
-	if err == nil {
-		_, err = fmt.Fprintf(stdout, "\nresults: %s.json\nreport:  %s.html\n", prefix, prefix)
-	}
-	return err
 }
 
 // write makes a file of what to write, all of it or none.

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -101,9 +102,9 @@ func discern(ctx context.Context, o run.Options, stdout, stderr io.Writer) error
 	}
 	switch {
 	case same[0].Verdict == result.More || same[0].Verdict == result.Less:
-		return fmt.Errorf("the same server twice is said to differ: %s", same[0].Verdict)
+		return errors.New("the same server twice is said to differ: once in twenty times that is chance; try again, with more rounds, or on a quieter machine")
 	case !slowed[0].Worse():
-		return fmt.Errorf("a server slowed by %d %% was not found: %s; try more rounds, or a quieter machine", slowdown, slowed[0].Verdict)
+		return fmt.Errorf("in %d rounds this machine cannot tell %d %%: try more, or a quieter time", o.Rounds, slowdown)
 	}
 	_, err := fmt.Fprintln(stdout, "\nThe suite finds the one and does not see the other.")
 	return err

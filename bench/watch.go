@@ -23,6 +23,8 @@ type watch struct {
 	total    int
 	began    time.Time
 	told     time.Time
+
+	save func(*result.Report) error // what there is, after each scenario; may be nil
 }
 
 // often is how long a watcher without a terminal hears nothing.
@@ -79,14 +81,19 @@ func (w *watch) Progress(done, total int, what string) {
 	}
 }
 
-func (w *watch) Outcome(o *result.Outcome) {
+func (w *watch) Outcome(o *result.Outcome, so *result.Report) {
 	w.clear()
+	if w.save != nil {
+		if err := w.save(so); err != nil { // at the end it is tried again, and an error then
+			w.say("note: not saved: " + err.Error())
+		}
+	}
 	// That standard output went away will show when the results are told.
 	_ = report.Table(w.out, o)
 }
 
 func (w *watch) close() {
 	if w.bar != nil {
-		_ = w.bar.Finish()
+		_ = w.bar.Clear()
 	}
 }

@@ -215,7 +215,7 @@ func TestPageNamesEveryPeer(t *testing.T) {
 	r := reference(t)
 	text := string(page(t, r))
 	for _, want := range []string{
-		"iomux against gnet in 7 scenarios: ahead in all",
+		"iomux against gnet, by CPU time, in 7 scenarios: ahead in all",
 		"c_uring is best, 1.10 times c_epoll",
 		"wrong bytes on connection 12", "module lookup disabled", "priority unchanged", "AMD EPYC", "bbr",
 	} {

@@ -70,6 +70,9 @@ func around(f result.Figure) string {
 	case f.Interval():
 		return fmt.Sprintf("%s [%s %s]", ratio(f.Median), ratio(f.Low), ratio(f.High))
 	}
+	if f.Spread == 0 { // of one round
+		return ratio(f.Median)
+	}
 	return fmt.Sprintf("%s ±%s", ratio(f.Median), percent(f.Spread))
 }
 

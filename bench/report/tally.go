@@ -86,7 +86,7 @@ func (t tally) String() string {
 			parts = append(parts, text)
 		}
 	}
-	return fmt.Sprintf("%s against %s in %s: %s.", t.ours, t.rival, plural(t.met, "scenario"), strings.Join(parts, ", "))
+	return fmt.Sprintf("%s against %s, by CPU time, in %s: %s.", t.ours, t.rival, plural(t.met, "scenario"), strings.Join(parts, ", "))
 }
 
 func (k count) factors() string {

@@ -203,12 +203,12 @@ func (c *Change) verdict(significant bool) Verdict {
 	switch {
 	case c.Low == 0:
 		return TooFew
-	case significant && math.Abs(c.Factor-1) >= least:
-		if c.Factor > 1 {
-			return More
-		}
+	// With few rounds the test and the interval may differ: both must say so.
+	case significant && c.Factor >= 1+least && c.Low > 1:
+		return More
+	case significant && c.Factor <= 1-least && c.High < 1:
 		return Less
-	case significant || c.Low >= 1-alike && c.High <= 1+alike:
+	case significant && math.Abs(c.Factor-1) < least || c.Low >= 1-alike && c.High <= 1+alike:
 		return Same
 	}
 	return Noisy

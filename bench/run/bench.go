@@ -38,8 +38,8 @@ type Observer interface {
 	Skipped(s result.Skipped)
 	// Progress tells how many of the runs are over, and what happens now.
 	Progress(done, total int, what string)
-	// Outcome hands over a scenario that is done.
-	Outcome(o *result.Outcome)
+	// Outcome hands over a scenario that is done, and all that was before it.
+	Outcome(o *result.Outcome, so *result.Report)
 }
 
 // bench is a measurement under way.
@@ -84,6 +84,9 @@ func Run(ctx context.Context, o Options, watch Observer) (r *result.Report, err 
 		}
 	}
 	b.Progress(b.total, b.total, "")
+	if len(b.report.Scenarios) == 0 {
+		return nil, errors.New("nothing could be measured")
+	}
 	return b.report, nil
 }
 
@@ -200,6 +203,26 @@ func (b *bench) scenario(ctx context.Context, s scenario.Scenario) error {
 		b.skip(result.Skipped{Peer: "all", Scenario: s.Name, Reason: "none of these peers does this"})
 		return nil
 	}
+	err := b.rounds(ctx, s, entries)
+	if err != nil {
+		b.report.Notes = append(b.report.Notes, "interrupted in "+s.Name+": its rounds are fewer, and what was to follow is lacking")
+	} else if b.Calls {
+		b.countCalls(ctx, s, entries)
+	}
+	var all []result.Series
+	for _, e := range entries {
+		all = append(all, e.series())
+	}
+	// An interruption keeps the rounds that were over.
+	if o := result.Summarize(s, all); err == nil || len(o.Rows) > 0 {
+		b.report.Scenarios = append(b.report.Scenarios, o)
+		b.Outcome(o, b.report)
+	}
+	return errors.Join(err, ctx.Err())
+}
+
+// rounds runs them all, unless ctx ends before.
+func (b *bench) rounds(ctx context.Context, s scenario.Scenario, entries []*entry) error {
 	for round := range b.Rounds {
 		for i := range entries {
 			// Whoever runs first in one round runs last in the next, so that a
@@ -215,17 +238,7 @@ func (b *bench) scenario(ctx context.Context, s scenario.Scenario) error {
 			b.done++
 		}
 	}
-	if b.Calls {
-		b.countCalls(ctx, s, entries)
-	}
-	var all []result.Series
-	for _, e := range entries {
-		all = append(all, e.series())
-	}
-	o := result.Summarize(s, all)
-	b.report.Scenarios = append(b.report.Scenarios, o)
-	b.Outcome(o)
-	return ctx.Err()
+	return nil
 }
 
 // one runs a peer once, and once more if others disturbed it: the quieter run
@@ -260,7 +273,7 @@ func (b *bench) measure(ctx context.Context, s scenario.Scenario, e *entry) *tri
 	t, err := b.launch(ctx, s, e.spec).measure(ctx, b.config(s))
 	if err != nil && ctx.Err() == nil {
 		e.failed = true
-		b.skip(result.Skipped{Peer: e.spec.Label(), Scenario: s.Name, Reason: err.Error(), Failed: !errors.Is(err, errNotStarted)})
+		b.skip(result.Skipped{Peer: e.spec.Label(), Scenario: s.Name, Reason: err.Error(), Failed: !errors.Is(err, errNotStarted) && !errors.Is(err, errNothing)})
 	}
 	return t
 }

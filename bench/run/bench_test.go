@@ -25,9 +25,9 @@ type notebook struct {
 	total    int
 }
 
-func (n *notebook) Note(text string)          { n.notes = append(n.notes, text) }
-func (n *notebook) Skipped(s result.Skipped)  { n.skipped = append(n.skipped, s) }
-func (n *notebook) Outcome(o *result.Outcome) { n.outcomes = append(n.outcomes, o) }
+func (n *notebook) Note(text string)                            { n.notes = append(n.notes, text) }
+func (n *notebook) Skipped(s result.Skipped)                    { n.skipped = append(n.skipped, s) }
+func (n *notebook) Outcome(o *result.Outcome, _ *result.Report) { n.outcomes = append(n.outcomes, o) }
 func (n *notebook) Progress(done, total int, _ string) {
 	n.done = append(n.done, done)
 	n.total = total
@@ -100,7 +100,31 @@ type canceller struct {
 	cancel func()
 }
 
-func (c *canceller) Outcome(o *result.Outcome) { c.cancel() }
+func (c *canceller) Outcome(*result.Outcome, *result.Report) { c.cancel() }
+
+// TestInterruptedKeepsRounds: those that were over when it came.
+func TestInterruptedKeepsRounds(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	seen := &stopper{cancel: cancel, after: 3}
+	o := Options{Scenarios: scenarios(t, "2x8,3x8"), Peers: []Spec{{Peer: peer(t, "gonet")}}, Rounds: 100, Duration: 1e7, Loops: 1}
+	r, err := Run(ctx, o, seen)
+	if !errors.Is(err, context.Canceled) || len(r.Scenarios) != 1 || len(r.Scenarios[0].Rows[0].Samples) != 3 || len(r.Notes) == 0 {
+		t.Errorf("error %v, report %+v", err, r)
+	}
+}
+
+// stopper is an observer that interrupts when so many runs are over.
+type stopper struct {
+	notebook
+	cancel func()
+	after  int
+}
+
+func (s *stopper) Progress(done, total int, _ string) {
+	if total > 1 && done == s.after {
+		s.cancel()
+	}
+}
 
 // TestInterruptedInTheMiddle: a run that would take minutes ends when it is
 // interrupted, and its server with it.

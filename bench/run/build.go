@@ -145,7 +145,7 @@ func interpreted(ctx context.Context, r recipe, dir string) made {
 func output(ctx context.Context, dir, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GOWORK=off")
+	cmd.Env = append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0") // Go peers need no C compiler
 	out, err := cmd.Output()
 	return string(out), err
 }

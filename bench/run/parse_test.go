@@ -26,7 +26,7 @@ func TestParseSpecs(t *testing.T) {
 			t.Errorf("%s: %v, %v", list, specs, err)
 		}
 	}
-	for _, list := range []string{"", "c_epoll,", "nobody", "x=", "=gnet", "x=nobody"} {
+	for _, list := range []string{"", "c_epoll,", "nobody", "x=", "=gnet", "x=nobody", "x=gnet,x=iomux"} {
 		if specs, err := ParseSpecs(list); err == nil {
 			t.Errorf("%q: %v, want an error", list, specs)
 		}

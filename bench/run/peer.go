@@ -125,7 +125,11 @@ func ParseSpecs(list string) ([]Spec, error) {
 			return nil, fmt.Errorf("peers %q: %w", list, err)
 		}
 		label := s.Label()
-		if times[label]++; times[label] > 1 {
+		times[label]++
+		if times[label] > 1 && s.Name != "" {
+			return nil, fmt.Errorf("peers %q: two are named %s", list, label)
+		}
+		if times[label] > 1 {
 			s.Name = fmt.Sprintf("%s #%d", label, times[label])
 		}
 		all = append(all, s)

@@ -4,6 +4,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -26,6 +27,7 @@ type snapshot struct {
 }
 
 func takeSnapshot(pid int) (s snapshot, err error) {
+	s.at = time.Now()
 	if s.server, err = processUsage(pid); err != nil {
 		return s, err
 	}
@@ -48,6 +50,9 @@ func (l launch) measure(ctx context.Context, c load.Config) (*trial, error) {
 	}
 	return &trial{newSample(c, r, fresh, before, after, said), r.Latency}, nil
 }
+
+// errNothing: the run was too short for the server, or the machine too busy.
+var errNothing = errors.New("no message came back")
 
 // under starts the server, loads it, with calls when it has started and at both
 // ends of what is measured, and stops it again. It returns what the server said
@@ -79,7 +84,7 @@ func (l launch) under(ctx context.Context, c load.Config, started, began, ended 
 	case err != nil && s.complaint() != "":
 		err = fmt.Errorf("%w (it said: %s)", err, s.complaint())
 	case err == nil && r.Messages == 0:
-		err = fmt.Errorf("no message came back within %v", r.Elapsed)
+		err = fmt.Errorf("%w within %v", errNothing, r.Elapsed)
 	}
 	return r, said, err
 }

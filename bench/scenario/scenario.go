@@ -124,7 +124,7 @@ func Parse(name string) (Scenario, error) {
 	for _, f := range forms {
 		usages = append(usages, f.usage)
 	}
-	return Scenario{}, fmt.Errorf("scenario %q: want one of %s", name, strings.Join(usages, ", "))
+	return Scenario{}, fmt.Errorf("scenario %q: want a name that bench list shows, or one of %s", name, strings.Join(usages, ", "))
 }
 
 // count is what a form has found to be a number; 1 where it was left out.
