@@ -36,7 +36,7 @@ func (r *room) serve(c net.Conn) {
 	r.members[m] = struct{}{}
 	r.mu.Unlock()
 
-	in := bufio.NewReaderSize(c, bufSize)
+	in := bufio.NewReaderSize(c, lineSize)
 	for {
 		line, err := in.ReadSlice('\n') // fails for a line that does not fit
 		if err != nil {

@@ -50,7 +50,7 @@ func serveUDP(at string) {
 	if err := c.SetReadBuffer(4 << 20); err != nil {
 		log.Fatal(err)
 	}
-	buf := make([]byte, bufSize)
+	buf := make([]byte, lineSize)
 	for {
 		n, from, err := c.ReadFromUDPAddrPort(buf)
 		if err != nil {

@@ -10,9 +10,14 @@ import (
 	"os"
 )
 
-// bufSize is what the other servers read at once. Here it is one buffer a
-// connection instead of one a loop: the price of a goroutine for each.
-const bufSize = 64 << 10
+const (
+	// bufSize is of a connection's own buffer, which a loop's servers do not
+	// need: large enough for a message of any scenario, and no larger, for it is
+	// made and cleared for each.
+	bufSize = 16 << 10
+	// lineSize is the longest line of a chat, and more than any datagram.
+	lineSize = 64 << 10
+)
 
 func main() {
 	log.SetFlags(0)
