@@ -3,6 +3,8 @@
 package reactor
 
 import (
+	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -17,8 +19,9 @@ import (
 type acceptor struct {
 	listener *Listener
 	loop     *Loop
-	fd       int           // -1 once closed
+	fd       int           // -1 once closed; written under loop.mu
 	paused   bool          // for want of descriptors or memory
+	held     bool          // by Listener.Pause
 	backoff  time.Duration // the last pause; 0 after a success
 	pauseID  int           // tells the pause at hand from earlier ones
 	logged   time.Time     // when trouble was last logged
@@ -36,22 +39,32 @@ const (
 // served too.
 func (a *acceptor) ready(iomux.Events, iomux.Raw) {
 	a.loop.current = nil
+	group := a.listener.group
 	var last sys.Errno // of the calls that failed
 	accepted := false
 	for range acceptBudget {
-		if a.fd < 0 || a.paused {
+		if a.fd < 0 || a.paused || a.held {
 			return
 		}
-		fd, remote, errno := sys.Accept(a.fd)
+		fd, peer, errno := sys.Accept(a.fd)
+		a.loop.counts.Accepts++
 		switch {
 		case errno == 0:
 			accepted = true
-			if a.listener.group.reserve.claim(fd) {
+			if group.reserve.claim(fd) {
+				a.loop.counts.Refused++
 				continue
 			}
 			a.backoff = 0
-			a.hand(fd, remote)
+			if err := a.admit(fd, peer); err != nil {
+				a.loop.counts.Refused++
+				a.trouble("a connection was refused", err, "remote", a.listener.services[a.loop.number].name(peer))
+				_ = sys.Close(fd) // it was not served
+				continue
+			}
+			a.hand(fd, peer)
 		case errno == unix.EAGAIN:
+			a.loop.counts.Again++
 			return
 		case exhausted(errno):
 			a.refuse(errno)
@@ -78,19 +91,71 @@ func exhausted(errno sys.Errno) bool {
 	return errno == unix.EMFILE || errno == unix.ENFILE || errno == unix.ENOBUFS || errno == unix.ENOMEM
 }
 
+// errPeer: AllowPeer has said no.
+var errPeer = errors.New("its user is not allowed")
+
+// admit decides whether a connection is served, and makes its socket ready for it.
+func (a *acceptor) admit(fd int, peer netip.AddrPort) error {
+	ln := a.listener
+	if ln.sockets.address.unix() {
+		if ln.options.AllowPeer != nil {
+			cred, errno := sys.PeerCredentials(fd)
+			if errno != 0 {
+				return fmt.Errorf("credentials: %w", errno)
+			}
+			if !ln.options.AllowPeer(cred) {
+				return fmt.Errorf("%w (user %d, process %d)", errPeer, cred.UID, cred.PID)
+			}
+		}
+		// Unlike TCP's, these do not inherit the listener's buffers.
+		if o := &ln.options.Socket; o.ReadBuffer > 0 || o.WriteBuffer > 0 {
+			if err := o.apply(fd, socketKind{unix: true}); err != nil {
+				return err
+			}
+		}
+	}
+	return ln.group.admission.enter(peer.Addr())
+}
+
 // hand gives the connection to its loop: this one where each loop has a socket
-// of its own, else each in turn.
-func (a *acceptor) hand(fd int, remote netip.AddrPort) {
-	loops := a.listener.group.loops
-	if len(a.listener.acceptors) > 1 || len(loops) == 1 {
-		a.loop.open(fd, remote, a.listener.handler)
+// of its own, else one of all.
+func (a *acceptor) hand(fd int, peer netip.AddrPort) {
+	ln := a.listener
+	loops := ln.group.loops
+	l := a.loop
+	if len(ln.acceptors) < len(loops) {
+		l = a.pick(loops)
+	}
+	s := ln.services[l.number]
+	if l == a.loop {
+		l.open(fd, peer, s, false)
 		return
 	}
-	l := loops[a.turn%len(loops)]
-	a.turn++
-	if err := l.Post(func() { l.open(fd, remote, a.listener.handler) }); err != nil {
+	// It counts from now, so that the next one is handed to another loop.
+	l.load.Add(1)
+	err := l.Post(func() {
+		l.load.Add(-1)
+		l.open(fd, peer, s, false)
+	})
+	if err != nil {
 		_ = sys.Close(fd) // the group is shutting down
+		ln.group.admission.exit(peer.Addr())
 	}
+}
+
+// pick chooses the loop for a connection.
+func (a *acceptor) pick(loops []*Loop) *Loop {
+	a.turn++
+	if a.listener.options.Balance != LeastConnections {
+		return loops[a.turn%len(loops)]
+	}
+	best := loops[a.turn%len(loops)] // so that equals take turns
+	for _, l := range loops {
+		if l.load.Load() < best.load.Load() {
+			best = l
+		}
+	}
+	return best
 }
 
 // refuse ends connections that cannot be served for want of descriptors. Then
@@ -103,6 +168,7 @@ func (a *acceptor) refuse(errno sys.Errno) {
 	for refused*len(group.loops) < acceptBudget && group.reserve.refuse(a.fd) {
 		refused++
 	}
+	a.loop.counts.Refused += uint64(refused)
 	a.backOff("out of resources; accepting pauses", errno, "refused", refused)
 }
 
@@ -116,9 +182,7 @@ func (a *acceptor) backOff(why string, errno sys.Errno, attrs ...any) {
 // pause stops accepting for d, or until a descriptor comes free.
 func (a *acceptor) pause(d time.Duration) {
 	if !a.paused {
-		if _, err := a.loop.sel.Unregister(a.fd); err != nil {
-			a.trouble("cannot pause accepting", err) // yet the selector has forgotten it
-		}
+		a.ignore()
 		a.paused = true
 		a.loop.pausedAcceptors++
 	}
@@ -136,10 +200,12 @@ func (a *acceptor) resume() {
 	if !a.paused {
 		return
 	}
-	if _, err := a.loop.sel.Register(a.fd, iomux.Readable, a); err != nil {
-		a.trouble("cannot resume accepting", err)
-		a.pause(maxBackoff)
-		return
+	if !a.held {
+		if err := a.heed(); err != nil {
+			a.trouble("cannot resume accepting", err)
+			a.pause(maxBackoff)
+			return
+		}
 	}
 	a.unpause()
 }
@@ -150,11 +216,45 @@ func (a *acceptor) unpause() {
 	a.loop.pausedAcceptors--
 }
 
+// hold stops accepting, or goes on, because Listener.Pause or Resume says so.
+func (a *acceptor) hold(on bool) {
+	if a.fd < 0 || a.held == on {
+		return
+	}
+	a.held = on
+	switch {
+	case a.paused: // when that is over, it looks whether it is held
+	case on:
+		a.ignore()
+	default:
+		if err := a.heed(); err != nil {
+			a.trouble("cannot resume accepting", err)
+			a.held = false
+			a.paused = true
+			a.loop.pausedAcceptors++
+			a.pause(maxBackoff)
+		}
+	}
+}
+
+// ignore takes the socket out of the selector.
+func (a *acceptor) ignore() {
+	if _, err := a.loop.sel.Unregister(a.fd); err != nil {
+		a.trouble("cannot pause accepting", err) // yet the selector has forgotten it
+	}
+}
+
+// heed puts it back.
+func (a *acceptor) heed() error {
+	_, err := a.loop.sel.Register(a.fd, iomux.Readable, a)
+	return err
+}
+
 // descriptorFreed is called when this process has a descriptor less: the reserve
 // is restored first, and a loop that waits for one accepts again.
 func (l *Loop) descriptorFreed() {
-	l.reserve.restore()
-	if l.pausedAcceptors == 0 || l.reserve.missing.Load() {
+	l.group.reserve.restore()
+	if l.pausedAcceptors == 0 || l.group.reserve.missing.Load() {
 		return
 	}
 	l.mu.Lock()
@@ -170,15 +270,21 @@ func (a *acceptor) close() {
 	if a.fd < 0 {
 		return
 	}
-	if a.paused {
+	switch {
+	case a.paused:
 		a.unpause()
-	} else if _, err := a.loop.sel.Unregister(a.fd); err != nil {
-		a.trouble("cannot unregister a listener", err)
+	case !a.held:
+		if _, err := a.loop.sel.Unregister(a.fd); err != nil {
+			a.trouble("cannot unregister a listener", err)
+		}
 	}
-	if errno := sys.Close(a.fd); errno != 0 {
+	a.loop.mu.Lock()
+	fd := a.fd
+	a.fd = -1
+	a.loop.mu.Unlock()
+	if errno := sys.Close(fd); errno != 0 {
 		a.trouble("cannot close a listener", errno)
 	}
-	a.fd = -1
 	a.loop.drop(a)
 }
 

@@ -23,7 +23,8 @@ func turnByHand(t testing.TB, o Options, h Handler) (l *Loop, peer int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if l, err = newLoop(&o, &reserve{}); err != nil {
+	g := &Group{options: o}
+	if l, err = newLoop(g, 0); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(l.release)
@@ -35,13 +36,17 @@ func turnByHand(t testing.TB, o Options, h Handler) (l *Loop, peer int) {
 		t.Fatal(errno)
 	}
 	t.Cleanup(func() {
-		for _, fd := range fds {
+		for i, fd := range fds {
+			if i == 0 && len(l.conns) == 0 {
+				continue // the loop has closed it
+			}
 			if err := unix.Close(fd); err != nil {
 				t.Error(err)
 			}
 		}
 	})
-	l.open(fds[0], netip.AddrPort{}, h)
+	g.loops = []*Loop{l}
+	l.open(fds[0], netip.AddrPort{}, newService(l, nil, h, o.Timeouts, address{scheme: "tcp"}), false)
 	return l, fds[1]
 }
 

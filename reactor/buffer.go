@@ -2,12 +2,18 @@
 
 package reactor
 
+import (
+	"encoding/binary"
+	"time"
+)
+
 // chunk is a piece of a connection's waiting output. Connections with nothing
 // to say have none: chunks belong to the loop's pool.
 type chunk struct {
-	next *chunk
-	r, w int // buf[r:w] is to be sent
-	buf  [chunkSize]byte
+	next  *chunk
+	since time.Duration // of a connection's first one: when the kernel last took something
+	r, w  int           // buf[r:w] is to be sent
+	buf   [chunkSize]byte
 }
 
 const (
@@ -39,7 +45,7 @@ func (p *chunkPool) put(c *chunk) {
 	if p.n == poolLimit {
 		return
 	}
-	c.r, c.w = 0, 0
+	c.r, c.w, c.since = 0, 0, 0
 	p.top, c.next = c, p.top
 	p.n++
 }
@@ -76,7 +82,53 @@ func (o *output) pieces(dst [][]byte) [][]byte {
 	return dst
 }
 
-// sent drops the first n bytes, which the kernel has.
+// first is the first chunk, made if there is none.
+func (o *output) first(pool *chunkPool) *chunk {
+	if o.head == nil {
+		o.head = pool.get()
+		o.tail = o.head
+	}
+	return o.head
+}
+
+// messageHead is what goes before a message that waits: its length.
+const messageHead = 4
+
+// appendMessage copies p behind what is there, with its length before it, which
+// lies in one piece.
+func (o *output) appendMessage(pool *chunkPool, p []byte) {
+	if o.tail != nil && chunkSize-o.tail.w < messageHead {
+		o.tail.next = pool.get()
+		o.tail = o.tail.next
+	}
+	var head [messageHead]byte
+	binary.NativeEndian.PutUint32(head[:], uint32(len(p)))
+	o.append(pool, head[:])
+	o.append(pool, p)
+}
+
+// message appends to dst the pieces of the first message, and says how long it is.
+func (o *output) message(dst [][]byte) (pieces [][]byte, size int) {
+	c := o.head
+	for c.r == c.w { // only a length that did not fit leaves one behind
+		c = c.next
+	}
+	size = int(binary.NativeEndian.Uint32(c.buf[c.r:]))
+	skip, left := messageHead, size
+	for ; left > 0; c = c.next {
+		piece := c.buf[c.r+skip : c.w]
+		piece = piece[:min(len(piece), left)]
+		if len(piece) > 0 {
+			dst = append(dst, piece)
+		}
+		left -= len(piece)
+		skip = 0
+	}
+	return dst, size
+}
+
+// sent drops the first n bytes, which the kernel has. The time of the first chunk
+// goes on to the next.
 func (o *output) sent(pool *chunkPool, n int) {
 	o.size -= n
 	for n > 0 {
@@ -85,6 +137,9 @@ func (o *output) sent(pool *chunkPool, n int) {
 		c.r += k
 		n -= k
 		if c.r == c.w {
+			if c.next != nil {
+				c.next.since = c.since
+			}
 			o.drop(pool)
 		}
 	}
@@ -107,26 +162,34 @@ func (o *output) clear(pool *chunkPool) {
 	o.size = 0
 }
 
-// inputPool is a loop's stack of buffers for input that Data did not use.
-type inputPool [][]byte
-
-const (
-	inputPoolLimit = 64       // buffers that a loop keeps
-	inputKeepSize  = 64 << 10 // a larger one goes to the collector
-)
-
-func (p *inputPool) get() []byte {
-	if len(*p) == 0 {
-		return make([]byte, 0, 4<<10)
-	}
-	last := len(*p) - 1
-	b := (*p)[last]
-	*p = (*p)[:last]
-	return b
+// input is what a connection has received and Data has not used.
+type input struct {
+	buf   []byte
+	since time.Duration // when its first byte began to wait, as far as a timeout asks
 }
 
-func (p *inputPool) put(b []byte) {
-	if len(*p) < inputPoolLimit && cap(b) <= inputKeepSize {
-		*p = append(*p, b[:0])
+// inputPool is a loop's stack of them.
+type inputPool []*input
+
+const (
+	inputPoolLimit = 64       // inputs that a loop keeps
+	inputKeepSize  = 64 << 10 // one with a larger buffer goes to the collector
+)
+
+func (p *inputPool) get() *input {
+	if len(*p) == 0 {
+		return &input{buf: make([]byte, 0, 4<<10)}
+	}
+	last := len(*p) - 1
+	in := (*p)[last]
+	(*p)[last] = nil
+	*p = (*p)[:last]
+	return in
+}
+
+func (p *inputPool) put(in *input) {
+	if len(*p) < inputPoolLimit && cap(in.buf) <= inputKeepSize {
+		in.buf, in.since = in.buf[:0], 0
+		*p = append(*p, in)
 	}
 }

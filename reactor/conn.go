@@ -4,39 +4,46 @@ package reactor
 
 import (
 	"fmt"
-	"io"
 	"net"
 	"net/netip"
-
-	"golang.org/x/sys/unix"
+	"time"
 
 	"example.com/iomux"
 	"example.com/iomux/internal/sys"
 )
 
 // Conn is a connection. It belongs to one loop, on whose goroutine alone its
-// methods may be called, but for Post and Loop. An idle one holds no buffer.
+// methods may be called, but for Post and Loop. An idle one holds no buffer, and
+// takes 144 bytes: the order of the fields is the one that wastes none.
 type Conn struct {
-	loop    *Loop
-	handler Handler
+	service *service
 	context any
-	remote  netip.AddrPort
+	in      *input // what Data did not use; nil for nothing
+	out     output // what waits to be sent
+	reason  error  // for Closed
 
-	fd       int32
-	index    int32        // in loop.conns
+	ip     netip.Addr    // the peer's; the zero Addr of a Unix socket
+	active time.Duration // when something last went either way, as far as a timeout asks
+	fd     int32         // -1 once closed
+	index  int32         // in loop.conns
+	alarm  int32         // in loop.alarms
+	held   uint32        // pages that count as this connection's in group.memory
+	port   uint16        // the peer's
+
 	interest iomux.Events // what the selector watches for; 0: not registered
 	state    connState
 	paused   bool // by PauseReading
 	choked   bool // too much output waits; see Options.HighWater
 	blocked  bool // the kernel took less than it was given: wait until Writable
 	ended    bool // the peer has sent its end of file
+	shut     bool // CloseWrite was called
+	finSent  bool // and the peer has been sent the end of file
 	draining bool // the loop ends: close when there is no more input
 	sending  bool // and there was some since
+	greeted  bool // Data has used something
+	progress bool // bytes have gone either way in this callback
 	dirty    bool // in loop.dirty
-
-	in     []byte // input that Data did not use
-	out    output // what waits to be sent
-	reason error  // for Closed
+	abort    bool // reset the connection instead of ending it
 }
 
 type connState uint8
@@ -48,13 +55,19 @@ const (
 	connDead              // out of the selector; Closed and close(2) come at the end of the turn
 )
 
+// loop is Loop, for inside.
+func (c *Conn) loop() *Loop { return c.service.loop }
+
+// options are the group's.
+func (c *Conn) options() *Options { return c.service.loop.options }
+
 // ready is called with what the selector found. Input comes before errors and
 // errors before output: what a peer sent before it hung up is delivered.
 func (c *Conn) ready(events iomux.Events, raw iomux.Raw) {
 	if c.state == connDead {
 		return // an earlier callback of this batch ended it
 	}
-	c.loop.current = c
+	c.service.loop.current = c
 	if c.state == connLinger {
 		c.discard()
 		return
@@ -73,107 +86,9 @@ func (c *Conn) reading() bool {
 	return c.state == connOpen && !c.paused && !c.choked && !c.ended
 }
 
-// read takes what has arrived to the handler. One read is enough where it did
-// not fill the buffer, unless the peer has hung up: then the end of file is
-// next, and looking for it now saves a turn.
-func (c *Conn) read(hungUp bool) {
-	buf := c.loop.readBuf
-	for range readsPerEvent {
-		n, errno := sys.Read(int(c.fd), buf)
-		switch {
-		case errno == unix.EAGAIN:
-			if c.draining {
-				c.Close()
-			}
-			return
-		case errno == unix.EINTR:
-			continue
-		case errno != 0:
-			c.fail("read", errno)
-			return
-		case n == 0:
-			c.ended = true
-			c.reason = io.EOF
-			return
-		}
-		c.sending = c.draining
-		c.deliver(buf[:n])
-		if c.out.size > c.loop.options.HighWater {
-			c.settle() // perhaps the kernel takes it; if not, reading ends here
-		}
-		if !c.reading() || n < len(buf) && !hungUp && !c.draining {
-			return
-		}
-	}
-}
-
-// deliver gives p, behind what Data left last time, to Data.
-func (c *Conn) deliver(p []byte) {
-	if c.in != nil {
-		c.in = append(c.in, p...)
-		p = c.in
-	}
-	used := c.handler.Data(c, p)
-	switch {
-	case used < 0 || used > len(p):
-		panic(fmt.Sprintf("Data returned %d for %d bytes", used, len(p)))
-	case c.state == connDead: // finish has released the rest
-	case used == len(p) || c.state == connClosing:
-		c.dropInput()
-	case len(p)-used > c.loop.options.ReadLimit:
-		c.finish(fmt.Errorf("reactor: read from %v: %w (%d bytes)", c.remote, ErrReadLimit, c.loop.options.ReadLimit))
-	default:
-		if c.in == nil {
-			c.in = c.loop.inputs.get()
-		}
-		c.in = append(c.in[:0], p[used:]...) // p may be c.in itself: append moves, as copy does
-	}
-}
-
-// dropInput gives the buffer of unused input back, if there is one.
-func (c *Conn) dropInput() {
-	if c.in != nil {
-		c.loop.inputs.put(c.in)
-		c.in = nil
-	}
-}
-
-// Write sends p, or keeps a copy of what cannot be sent yet: it neither blocks
-// nor holds on to p. Small writes are gathered and go out in one system call
-// when the callback is over; a large one goes at once, behind what was gathered.
-// It returns len(p), or 0 and an error: ErrClosed, the kernel's, or
-// ErrWriteLimit, which closes the connection: what the kernel does not take of a
-// Write must fit Options.WriteLimit.
-func (c *Conn) Write(p []byte) (int, error) {
-	if c.state != connOpen {
-		return 0, fmt.Errorf("reactor: write to %v: %w", c.remote, ErrClosed)
-	}
-	rest := p
-	if size := c.out.size + len(p); !c.blocked && (size >= directSize || size > c.loop.options.WriteLimit) {
-		rest = p[c.send(p):]
-	}
-	if c.state == connOpen && c.out.size+len(rest) > c.loop.options.WriteLimit {
-		c.finish(fmt.Errorf("reactor: write to %v: %w (%d bytes)", c.remote, ErrWriteLimit, c.loop.options.WriteLimit))
-	}
-	if c.state == connDead {
-		return 0, c.reason
-	}
-	c.out.append(&c.loop.pool, rest)
-	c.touch()
-	return len(p), nil
-}
-
-// touch has the loop settle c at the end of the turn, where c is not the
-// connection whose callback runs: that one is settled when it returns.
-func (c *Conn) touch() {
-	if c.loop.current != c && !c.dirty {
-		c.dirty = true
-		c.loop.dirty = append(c.loop.dirty, c)
-	}
-}
-
 // settle brings the connection in line with what callbacks did to it: flush,
-// finish if that was asked for, stop or resume reading, and tell the selector.
+// finish if that was asked for, stop or resume reading, set the alarm, and tell
+// the selector.
 func (c *Conn) settle() {
 	if c.state == connDead {
 		return
@@ -184,110 +99,113 @@ func (c *Conn) settle() {
 	if c.out.size > 0 && !c.blocked {
 		c.send(nil)
 	}
-	switch {
-	case c.state == connDead:
+	if c.out.size == 0 && c.quit() || c.state == connDead {
 		return
-	case c.state == connLinger:
-		return
-	case c.out.size == 0 && c.ended:
-		c.finish(c.reason)
-		return
-	case c.out.size == 0 && c.state == connClosing:
-		c.hangUp()
-		return
-	case c.out.size > c.loop.options.HighWater:
-		c.choked = true
-	case c.choked && c.out.size <= c.loop.options.LowWater:
-		c.choked = false
-		if c.draining { // what came meanwhile may be all, and no event tells of nothing
-			_ = c.Post(c.drain) // the loop takes functions while it has connections
-		}
 	}
+	c.level()
+	if c.out.size > 0 || c.held > 0 || c.in != nil {
+		c.account()
+	}
+	if c.service.timed || c.state != connOpen {
+		if c.progress && (c.greeted || c.service.timeouts.Handshake == 0) {
+			c.active = c.loop().now()
+		}
+		c.arm()
+	}
+	c.progress = false
 	var want iomux.Events
-	if c.reading() {
+	if c.reading() || c.state == connLinger {
 		want = iomux.Readable
 	}
 	if c.blocked {
 		want |= iomux.Writable
 	}
-	if want != c.interest {
+	if want != c.interest && c.state != connDead {
 		c.watch(want)
+	}
+}
+
+// quit does what was to be done when all is sent, and reports whether that was
+// the end.
+func (c *Conn) quit() (over bool) {
+	if c.shut && !c.finSent && c.state == connOpen {
+		c.sendEnd()
+	}
+	switch {
+	case c.state == connOpen && c.ended && (c.finSent || c.service.half == nil):
+		c.finish(c.reason)
+	case c.state == connClosing:
+		c.hangUp()
+	}
+	return c.state == connDead
+}
+
+// level stops reading from a connection too much of whose output waits, and
+// begins again when enough of it is sent.
+func (c *Conn) level() {
+	switch {
+	case c.out.size > c.options().HighWater:
+		c.choked = true
+	case c.choked && c.out.size <= c.options().LowWater:
+		c.choked = false
+		if c.draining { // what came meanwhile may be all, and no event tells of nothing
+			_ = c.Post(c.drain) // the loop takes functions while it has connections
+		}
+		if c.service.drainer != nil && c.state == connOpen {
+			_ = c.Post(c.drained) // not here: it writes, and would come back here
+		}
+	}
+}
+
+func (c *Conn) drained() {
+	if c.state == connOpen && !c.choked {
+		c.service.drainer.Drained(c)
 	}
 }
 
 // watch makes want the interest. The only place that changes it.
 func (c *Conn) watch(want iomux.Events) {
-	sel, fd := c.loop.sel, int(c.fd)
+	l, fd := c.loop(), int(c.fd)
 	var err error
+	l.counts.Watches++
 	switch {
 	case want == 0:
-		_, err = sel.Unregister(fd)
+		_, err = l.sel.Unregister(fd)
+		l.unwatch()
 	case c.interest == 0:
-		_, err = sel.Register(fd, want, c)
+		_, err = l.sel.Register(fd, want, c)
+		l.unwatched--
 	default:
-		_, err = sel.SetEvents(fd, want)
+		_, err = l.sel.SetEvents(fd, want)
 	}
 	c.interest = want
 	if err != nil {
-		c.interest = 0 // a selector that refuses has forgotten the descriptor
-		c.finish(fmt.Errorf("reactor: watch %v: %w", c.remote, err))
+		if want != 0 {
+			l.unwatched++ // a selector that refuses has forgotten the descriptor
+		}
+		c.interest = 0
+		c.finish(fmt.Errorf("reactor: watch %v: %w", c.name(), err))
 	}
 }
 
-// send gives the kernel what waits and then p, and returns how many bytes of p
-// it took. What it does not take of the waiting bytes stays; blocked says that
-// the socket is full.
-func (c *Conn) send(p []byte) (taken int) {
-	for c.out.size > 0 || len(p) > 0 {
-		waiting := c.out.size
-		n, offered, errno := c.offer(p)
-		switch {
-		case errno == unix.EINTR:
-			continue
-		case errno == unix.EAGAIN:
-			c.blocked = true
-			return taken
-		case errno != 0:
-			c.fail("write", errno)
-			return taken
-		}
-		fromOut := min(n, waiting)
-		c.out.sent(&c.loop.pool, fromOut)
-		taken += n - fromOut
-		p = p[n-fromOut:]
-		if n < offered { // the next call would only say EAGAIN
-			c.blocked = true
-			return taken
-		}
+// touch has the loop settle c at the end of the turn, where c is not the
+// connection whose callback runs: that one is settled when it returns.
+func (c *Conn) touch() {
+	if l := c.loop(); l.current != party(c) && !c.dirty {
+		c.dirty = true
+		l.dirty = append(l.dirty, c)
 	}
-	return taken
 }
 
-// offer makes the one system call of send, with as many pieces as it takes.
-func (c *Conn) offer(p []byte) (n, offered int, errno sys.Errno) {
-	if c.out.head == nil {
-		n, errno = sys.Write(int(c.fd), p)
-		return n, len(p), errno
-	}
-	if head := c.out.head; head.next == nil && len(p) == 0 {
-		n, errno = sys.Write(int(c.fd), head.buf[head.r:head.w])
-		return n, head.w - head.r, errno
-	}
-	pieces := c.out.pieces(c.loop.pieces[:0])
-	if len(p) > 0 && len(pieces) < cap(pieces) {
-		pieces = append(pieces, p)
-	}
-	for _, piece := range pieces {
-		offered += len(piece)
-	}
-	n, errno = sys.Writev(int(c.fd), pieces)
-	clear(pieces) // p is the caller's: no reference stays behind
-	return n, offered, errno
+// tidy settles c at the end of the turn.
+func (c *Conn) tidy() {
+	c.dirty = false
+	c.settle()
 }
 
 // PauseReading stops reading until ResumeReading; what the peer sends waits in
-// the kernel, which in time stops the peer. Neither its end of file nor a reset
-// is noticed meanwhile, unless output waits.
+// the kernel, which in time stops the peer. Its end of file is not noticed
+// meanwhile; that it is gone altogether is, within a second.
 func (c *Conn) PauseReading() {
 	c.paused = true
 	c.touch()
@@ -309,13 +227,54 @@ func (c *Conn) SetContext(v any) { c.context = v }
 // Context is what SetContext was given, nil before that.
 func (c *Conn) Context() any { return c.context }
 
-// RemoteAddr is the peer's address. It stays known after the end.
-func (c *Conn) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(c.remote) }
+// SetOptions sets options of the socket; those left zero stay as they are.
+// Errors: ErrClosed, ErrOption, errors.ErrUnsupported, and the kernel's.
+func (c *Conn) SetOptions(o SocketOptions) error {
+	if c.fd < 0 {
+		return fmt.Errorf("reactor: options of %v: %w", c.name(), ErrClosed)
+	}
+	if err := o.apply(int(c.fd), c.service.kind(c.ip)); err != nil {
+		return fmt.Errorf("reactor: options of %v: %w", c.name(), err)
+	}
+	return nil
+}
+
+// Credentials are those of the process at the other end of a Unix socket, when it
+// connected or listened: SO_PEERCRED (unix(7)) and its like. Errors: ErrClosed;
+// ENOTSUP and errors.ErrUnsupported where the system does not tell.
+func (c *Conn) Credentials() (Credentials, error) {
+	if c.fd < 0 {
+		return Credentials{}, fmt.Errorf("reactor: credentials of %v: %w", c.name(), ErrClosed)
+	}
+	cred, errno := sys.PeerCredentials(int(c.fd))
+	if errno != 0 {
+		return cred, fmt.Errorf("reactor: credentials of %v: %w", c.name(), errno)
+	}
+	return cred, nil
+}
+
+// RemoteAddr is the peer's address; of a Unix socket's peer, which has none, that
+// of the server. It stays known after the end.
+func (c *Conn) RemoteAddr() net.Addr {
+	if c.service.unix != "" {
+		return c.service.unixAddr
+	}
+	return net.TCPAddrFromAddrPort(c.peer())
+}
+
+// peer is the address of an internet peer.
+func (c *Conn) peer() netip.AddrPort { return netip.AddrPortFrom(c.ip, c.port) }
+
+// name is the peer in messages.
+func (c *Conn) name() string { return c.service.name(c.peer()) }
 
 // LocalAddr is this side's address, nil once the connection is closed.
 func (c *Conn) LocalAddr() net.Addr {
 	if c.fd < 0 {
 		return nil
+	}
+	if c.service.unix != "" {
+		return c.service.unixAddr
 	}
 	addr, errno := sys.Getsockname(int(c.fd))
 	if errno != 0 {
@@ -325,8 +284,12 @@ func (c *Conn) LocalAddr() net.Addr {
 }
 
 // Loop is the loop that c belongs to. Any goroutine may call it.
-func (c *Conn) Loop() *Loop { return c.loop }
+func (c *Conn) Loop() *Loop { return c.service.loop }
 
-// Post has f run on c's loop, in c's name: should it panic, c is closed. Any
-// goroutine may call it. ErrClosed: the loop has ended, and f will not run.
-func (c *Conn) Post(f func()) error { return c.loop.post(posted{c, f}) }
+// Post has f run on c's loop, in c's name: should it panic, c is closed. It may
+// run after c has closed; a Write then answers ErrClosed. Any goroutine may call
+// it. ErrClosed: the loop has ended, and f will not run.
+func (c *Conn) Post(f func()) error { return c.service.loop.post(posted{c, f}) }
+
+// panicked ends the connection whose callback did not return.
+func (c *Conn) panicked(err error) { c.finish(err) }

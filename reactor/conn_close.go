@@ -4,22 +4,36 @@ package reactor
 
 import (
 	"fmt"
-	"time"
 
 	"golang.org/x/sys/unix"
 
-	"example.com/iomux"
 	"example.com/iomux/internal/sys"
 )
 
 // Close ends the connection: what was written is still sent, no more input comes
-// to Data, and Closed is called with nil when it is done. Closing twice is fine.
+// to Data, and Closed is called with nil when it is done. A peer that does not
+// take what was written is waited for as long as Timeouts.Write says, 30 seconds
+// without progress if it says nothing. Closing twice is fine.
 func (c *Conn) Close() {
 	if c.state != connOpen {
 		return
 	}
 	c.state, c.reason = connClosing, nil
+	if c.blocked && c.out.head != nil && !c.service.timed {
+		c.out.head.since = c.loop().now() // nobody has asked when until now
+	}
 	c.touch()
+}
+
+// Abort ends the connection at once: what was written and not sent is lost, and
+// so is what the kernel has not delivered; the peer is sent a reset. Closed is
+// called with nil.
+func (c *Conn) Abort() {
+	if c.state == connDead {
+		return
+	}
+	c.abort = true
+	c.finish(nil)
 }
 
 // drain closes the connection as soon as what has arrived is handled. While the
@@ -34,36 +48,42 @@ func (c *Conn) drain() {
 	}
 }
 
-// lingerTime bounds how long a connection with unread input waits for its peer.
-const lingerTime = 5 * time.Second
-
 // hangUp closes a connection all of whose output is sent. To close a socket with
 // unread input would reset it (RFC 2525, 2.17), and the reset would overtake what
-// the peer has not read yet. So if there is some, or is likely to come, the peer
-// is sent the end of file, and what it sends is thrown away until it closes too
-// or time is up.
+// the peer has not read yet. So if there is some, or is likely to come, or if the
+// peer's kernel has not confirmed all yet, the peer is sent the end of file, and
+// what it sends is thrown away until it closes too or time is up.
 func (c *Conn) hangUp() {
-	n, errno := sys.Read(int(c.fd), c.loop.readBuf)
-	if n == 0 || n < 0 && (errno != unix.EAGAIN || !c.sending) {
+	l := c.loop()
+	l.counts.Reads++
+	n, errno := sys.Read(int(c.fd), l.readBuf)
+	if n == 0 || n < 0 && (errno != unix.EAGAIN || !c.sending && c.delivered()) {
 		c.finish(c.reason) // the peer is silent, or gone
 		return
 	}
-	if errno := sys.ShutdownWrite(int(c.fd)); errno != 0 {
-		c.fail("shutdown", errno)
-		return
+	if !c.finSent {
+		if c.sendEnd(); c.state == connDead {
+			return
+		}
 	}
 	c.state = connLinger
+	c.active = l.now()
 	c.dropInput()
-	c.loop.After(lingerTime, func() { c.finish(c.reason) })
-	if c.interest != iomux.Readable {
-		c.watch(iomux.Readable)
-	}
+}
+
+// delivered reports whether the peer's kernel has all that was sent. Where the
+// system does not tell, it is taken to.
+func (c *Conn) delivered() bool {
+	unsent, errno := sys.Unsent(int(c.fd))
+	return errno != 0 || unsent == 0
 }
 
 // discard reads what a peer sends to a connection that lingers.
 func (c *Conn) discard() {
+	l := c.loop()
 	for range readsPerEvent {
-		switch n, errno := sys.Read(int(c.fd), c.loop.readBuf); {
+		l.counts.Reads++
+		switch n, errno := sys.Read(int(c.fd), l.readBuf); {
 		case errno == unix.EAGAIN || errno == unix.EINTR:
 			return
 		case n <= 0: // the peer has seen the end; whether it closed or reset is all the same
@@ -75,7 +95,7 @@ func (c *Conn) discard() {
 
 // fail ends the connection for an error of the kernel.
 func (c *Conn) fail(op string, errno sys.Errno) {
-	c.finish(fmt.Errorf("reactor: %s %v: %w", op, c.remote, errno))
+	c.finish(fmt.Errorf("reactor: %s %v: %w", op, c.name(), errno))
 }
 
 // finish ends the connection now: it leaves the selector, so nothing more is
@@ -84,14 +104,21 @@ func (c *Conn) finish(reason error) {
 	if c.state == connDead {
 		return
 	}
+	l := c.loop()
 	c.state, c.reason = connDead, reason
 	if c.interest != 0 {
 		c.interest = 0
-		if _, err := c.loop.sel.Unregister(int(c.fd)); err != nil {
-			c.loop.log.Error("cannot unregister a connection", "remote", c.remote, "err", err)
+		if _, err := l.sel.Unregister(int(c.fd)); err != nil {
+			l.log.Error("cannot unregister a connection", "remote", c.name(), "err", err)
 		}
+	} else {
+		l.unwatched--
+	}
+	if c.alarm != notSet {
+		l.alarms.remove(c.alarm)
 	}
 	c.dropInput()
-	c.out.clear(&c.loop.pool)
-	c.loop.finished = append(c.loop.finished, c)
+	c.out.clear(&l.pool)
+	c.account()
+	l.finished = append(l.finished, c)
 }

@@ -89,7 +89,7 @@ func TestDataKeepsWhatWasNotUsed(t *testing.T) {
 		onLoop(t, ln.acceptors[0].loop, func() {
 			for _, conn := range ln.acceptors[0].loop.conns {
 				if conn.in != nil {
-					t.Errorf("a connection with nothing left over holds a buffer of %d bytes", cap(conn.in))
+					t.Errorf("a connection with nothing left over holds a buffer of %d bytes", cap(conn.in.buf))
 				}
 			}
 		})

@@ -9,7 +9,6 @@ import (
 	"io"
 	"runtime"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -137,13 +136,15 @@ func TestLingeringEnds(t *testing.T) {
 		onLoop(t, l, conn.Close)
 		expectEnd(t, c)
 		onLoop(t, l, func() {
-			if len(l.timers) != 1 || l.conns[0].state != connLinger {
-				t.Fatalf("%d timers, state %v", len(l.timers), l.conns[0].state)
+			c := l.conns[0]
+			if c.alarm == notSet || c.state != connLinger {
+				t.Fatalf("alarm %d, state %v", c.alarm, c.state)
 			}
-			if left := time.Until(l.timers[0].at); left > lingerTime {
+			if left := l.alarms[c.alarm].at - l.now(); left > lingerTime {
 				t.Errorf("it lingers for %v", left)
 			}
-			l.timers[0].at = time.Now()
+			c.active -= lingerTime
+			l.alarms.set(c.alarm, c, l.now())
 		})
 		if err := receive(t, ends); err != nil {
 			t.Errorf("Closed got %v, want nil", err)

@@ -35,7 +35,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	ln, err := g.Listen("tcp://127.0.0.1:0", shout{})
+	ln, err := g.Listen("tcp://127.0.0.1:0", shout{}, reactor.ListenOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func ExampleConn_Post() {
 		log.Fatal(err)
 	}
 	h := counter{conns: make(chan *reactor.Conn, 1)}
-	ln, err := g.Listen("tcp://127.0.0.1:0", h)
+	ln, err := g.Listen("tcp://127.0.0.1:0", h, reactor.ListenOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}

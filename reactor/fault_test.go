@@ -57,7 +57,7 @@ func startUpFault(t *testing.T, o Options, k int) (more bool) {
 	}})
 	g, err := Open(o)
 	if err == nil {
-		_, err = g.Listen("tcp://127.0.0.1:0", NopHandler{})
+		_, err = g.Listen("tcp://127.0.0.1:0", NopHandler{}, ListenOptions{})
 	}
 	more = calls.Load() >= int64(k)
 	restore()
@@ -367,7 +367,7 @@ func TestAddresses(t *testing.T) {
 		"127.0.0.1:7000":            "want tcp://HOST:PORT",
 		"tcp:127.0.0.1":             "want tcp://HOST:PORT",
 		"http://127.0.0.1:80":       `scheme "http" is not supported`,
-		"udp://127.0.0.1:80":        `scheme "udp" is not supported`,
+		"udp://127.0.0.1:80":        "which ListenPacket takes",
 		"tcp://127.0.0.1":           "no port",
 		"tcp://127.0.0.1:":          "no port",
 		"tcp://:7000":               "no host",
@@ -381,13 +381,13 @@ func TestAddresses(t *testing.T) {
 		"tcp://\x1b[2J:0":           "want tcp://HOST:PORT",
 		"tcp://300.300.300.300:700": "does not resolve",
 	} {
-		_, err := g.Listen(address, echo)
+		_, err := g.Listen(address, echo, ListenOptions{})
 		if !errors.Is(err, ErrAddress) || !strings.Contains(err.Error(), want) || strings.ContainsAny(err.Error(), "\n\x1b") {
 			t.Errorf("%q: %v, want ErrAddress and %q on one clean line", address, err, want)
 		}
 	}
 	// An address of a network reserved for documentation (RFC 5737).
-	if _, err := g.Listen("tcp://192.0.2.1:0", echo); !errors.Is(err, unix.EADDRNOTAVAIL) {
+	if _, err := g.Listen("tcp://192.0.2.1:0", echo, ListenOptions{}); !errors.Is(err, unix.EADDRNOTAVAIL) {
 		t.Errorf("not our address: %v", err)
 	}
 }
@@ -396,7 +396,7 @@ func TestGoodAddresses(t *testing.T) {
 	leaktest.Check(t)
 	g, _, _ := serve(t, Options{Loops: 2}, echo)
 	for _, address := range []string{"tcp://127.0.0.1:0", "tcp://localhost:0", "tcp://[::1]:0", "tcp://[::]:0", "tcp://0.0.0.0:0", "tcp://[::ffff:127.0.0.1]:0"} {
-		ln, err := g.Listen(address, echo)
+		ln, err := g.Listen(address, echo, ListenOptions{})
 		if errors.Is(err, unix.EADDRNOTAVAIL) || errors.Is(err, unix.EAFNOSUPPORT) {
 			t.Logf("%s: this machine has no IPv6", address)
 			continue
@@ -404,7 +404,7 @@ func TestGoodAddresses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if again, err := g.Listen(ln.URL(), echo); !errors.Is(err, unix.EADDRINUSE) {
+		if again, err := g.Listen(ln.URL(), echo, ListenOptions{}); !errors.Is(err, unix.EADDRINUSE) {
 			t.Errorf("%s: a second listener on %s: %v, %v, want EADDRINUSE", address, ln.URL(), again, err)
 		}
 		_, port, err := net.SplitHostPort(ln.Addr().String())
@@ -412,7 +412,7 @@ func TestGoodAddresses(t *testing.T) {
 			t.Fatal(err)
 		}
 		host := "127.0.0.1"
-		if ln.addr.Addr() == netip.IPv6Loopback() {
+		if ln.sockets.inet.Addr() == netip.IPv6Loopback() {
 			host = "::1"
 		}
 		c, err := net.Dial("tcp", net.JoinHostPort(host, port))
@@ -481,7 +481,7 @@ func TestOptions(t *testing.T) {
 		}
 	}
 	g, _, _ := serve(t, Options{Loops: 1}, NopHandler{})
-	if _, err := g.Listen("tcp://127.0.0.1:0", nil); !errors.Is(err, ErrOption) {
+	if _, err := g.Listen("tcp://127.0.0.1:0", nil, ListenOptions{}); !errors.Is(err, ErrOption) {
 		t.Errorf("no handler: %v, want ErrOption", err)
 	}
 	if _, err := Open(Options{Backend: "carrier pigeon"}); !errors.Is(err, errors.ErrUnsupported) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -20,108 +21,114 @@ import (
 type Listener struct {
 	group     *Group
 	handler   Handler
-	addr      netip.AddrPort
+	options   ListenOptions
+	sockets   *sockets   // but for the descriptors: those are the acceptors'
+	services  []*service // a loop each
 	acceptors []*acceptor
+	file      boundFile
 }
 
 // Addr is the address listened on, with the port the kernel chose if it was
 // asked to.
-func (ln *Listener) Addr() net.Addr { return net.TCPAddrFromAddrPort(ln.addr) }
+func (ln *Listener) Addr() net.Addr { return ln.sockets.netAddr() }
 
 // URL is Addr as Listen takes it: tcp://127.0.0.1:7000.
-func (ln *Listener) URL() string { return "tcp://" + ln.addr.String() }
+func (ln *Listener) URL() string { return ln.sockets.url() }
 
-// Close stops accepting; the connections there are go on. Connections that the
-// kernel has completed and nobody has accepted are reset. It returns before the
-// loops have done it. Closing twice is fine.
+// Close stops accepting, and removes the file of a Unix socket; the connections
+// there are go on. Connections that the kernel has completed and nobody has
+// accepted are reset. It returns before the loops have done it. Closing twice is
+// fine.
 func (ln *Listener) Close() {
+	ln.removeFile()
+	ln.Leave()
+}
+
+// Leave is Close where a successor has the sockets too (see Files): a Unix socket's
+// file stays, and connections nobody has accepted yet are the successor's.
+func (ln *Listener) Leave() {
+	ln.file.forget()
+	ln.group.forget(ln)
 	for _, a := range ln.acceptors {
 		_ = a.loop.Post(a.close) // a loop that has ended has closed it
 	}
 }
 
-// listen opens the sockets of ln: one a loop where the kernel spreads
-// connections over sockets of one port, else one for all.
-func (ln *Listener) listen(loops []*Loop, backlog int) (err error) {
-	if reusePort == 0 {
-		loops = loops[:1]
-	}
-	share := len(loops) > 1
-	defer func() {
-		if err != nil {
-			for _, a := range ln.acceptors {
-				_ = sys.Close(a.fd) // it has not accepted anything yet
-			}
-		}
-	}()
-	for i, l := range loops {
-		fd, err := bindSocket(ln.addr, i == 0, share)
-		if err != nil {
-			return err
-		}
-		ln.acceptors = append(ln.acceptors, &acceptor{listener: ln, loop: l, fd: fd})
-		if i == 0 {
-			var errno sys.Errno
-			if ln.addr, errno = sys.Getsockname(fd); errno != 0 {
-				return fmt.Errorf("getsockname: %w", errno)
-			}
-		}
-	}
-	// All are bound before one listens, so that a connection is never sent to a
-	// port that is not spread over all loops yet.
+// Pause stops accepting until Resume. Clients can still connect until the kernel's
+// queue, Options.Backlog, is full, and wait.
+func (ln *Listener) Pause() { ln.hold(true) }
+
+// Resume undoes Pause.
+func (ln *Listener) Resume() { ln.hold(false) }
+
+func (ln *Listener) hold(on bool) {
 	for _, a := range ln.acceptors {
-		if errno := sys.Listen(a.fd, backlog); errno != 0 {
-			return fmt.Errorf("listen: %w", errno)
+		_ = a.loop.Post(func() { a.hold(on) }) // a loop that has ended has closed it
+	}
+}
+
+// Files returns duplicates of the listening sockets, to be passed to a successor:
+// while any of them is open, clients can connect. There is one for each loop where
+// the kernel spreads connections (see Balance), and all of them must be passed on,
+// for each has a queue of its own. The caller closes them. Use them by SyscallConn:
+// their method Fd would make the sockets block, here too. ErrClosed: the listener
+// is closed.
+func (ln *Listener) Files() ([]*os.File, error) {
+	var files []*os.File
+	for _, a := range ln.acceptors {
+		f, err := a.file()
+		if err != nil {
+			for _, f := range files {
+				_ = f.Close() // a duplicate
+			}
+			return nil, fmt.Errorf("reactor: files of %s: %w", ln.URL(), err)
 		}
+		files = append(files, f)
+	}
+	return files, nil
+}
+
+func (ln *Listener) removeFile() { ln.file.remove(ln.group.options.Logger, ln.URL()) }
+
+// listen opens the sockets of ln and has the loops accept.
+func (ln *Listener) listen(a address, inet netip.AddrPort) error {
+	n, err := ln.options.spread(a, len(ln.group.loops))
+	if err != nil {
+		return err
+	}
+	if ln.sockets, err = bindSockets(a, inet, n, &ln.options); err != nil {
+		return err
+	}
+	if err := ln.sockets.listen(ln.group.options.Backlog); err != nil {
+		ln.sockets.close()
+		return err
+	}
+	return ln.accept()
+}
+
+// accept hands the sockets, which listen, to the loops; group.mu is held.
+func (ln *Listener) accept() error {
+	loops := ln.group.loops
+	for _, l := range loops {
+		ln.services = append(ln.services, newService(l, ln, ln.handler, ln.options.Timeouts, ln.sockets.address))
+	}
+	for i, fd := range ln.sockets.fds {
+		ln.acceptors = append(ln.acceptors, &acceptor{listener: ln, loop: loops[i%len(loops)], fd: fd})
 	}
 	for i, a := range ln.acceptors {
 		if err := a.loop.adopt(a); err != nil {
-			adopted := ln.acceptors[:i]
-			ln.acceptors = ln.acceptors[i:] // the rest is ours to close
-			for _, b := range adopted {
+			for _, b := range ln.acceptors[:i] {
 				_ = b.loop.Post(b.close) // what a loop has, only the loop closes
 			}
+			ln.sockets.fds = ln.sockets.fds[i:] // the rest is ours to close
+			ln.sockets.close()
 			return err
 		}
 	}
+	ln.file.set(ln.sockets.file)
+	ln.sockets.file, ln.sockets.fds = nil, nil
+	ln.group.listeners = append(ln.group.listeners, ln)
 	return nil
-}
-
-// bindSocket makes a socket and binds it. The first of a port is bound without
-// SO_REUSEPORT, which is switched on for it only then: bound with it, the port
-// would also be shared with a stranger's listener, even with this very program
-// started twice, and each would get some of the other's connections.
-func bindSocket(addr netip.AddrPort, first, share bool) (fd int, err error) {
-	fd, errno := sys.Socket(sys.Family(addr))
-	if errno != 0 {
-		return -1, fmt.Errorf("socket: %w", errno)
-	}
-	set := func(name string, level, opt int) {
-		if err == nil {
-			if errno := sys.SetsockoptInt(fd, level, opt, 1); errno != 0 {
-				err = fmt.Errorf("setsockopt %s: %w", name, errno)
-			}
-		}
-	}
-	set("SO_REUSEADDR", unix.SOL_SOCKET, unix.SO_REUSEADDR) // restart while old connections linger
-	// Accepted sockets inherit it, which saves a call for each.
-	set("TCP_NODELAY", unix.IPPROTO_TCP, unix.TCP_NODELAY)
-	if !first {
-		set("SO_REUSEPORT", unix.SOL_SOCKET, reusePort)
-	}
-	if err == nil {
-		if errno := sys.Bind(fd, addr); errno != 0 {
-			err = fmt.Errorf("bind: %w", errno)
-		}
-	}
-	if first && share {
-		set("SO_REUSEPORT", unix.SOL_SOCKET, reusePort)
-	}
-	if err != nil {
-		_ = sys.Close(fd) // the error at hand says more
-		return -1, err
-	}
-	return fd, nil
 }
 
 // adopt takes an acceptor in.
@@ -154,15 +161,37 @@ func (l *Loop) drop(a *acceptor) {
 	l.acceptors = slices.DeleteFunc(l.acceptors, func(b *acceptor) bool { return a == b })
 }
 
+// file is a duplicate of the socket.
+func (a *acceptor) file() (*os.File, error) {
+	a.loop.mu.Lock()
+	defer a.loop.mu.Unlock()
+	if a.fd < 0 {
+		return nil, ErrClosed
+	}
+	fd, errno := sys.Dup(a.fd)
+	if errno != 0 {
+		return nil, fmt.Errorf("duplicate a socket: %w", errno)
+	}
+	return os.NewFile(uintptr(fd), a.listener.URL()), nil
+}
+
 // wrapListen adds the address, and what one can do about it.
 func wrapListen(address string, err error) error {
-	switch {
-	case errors.Is(err, unix.EADDRINUSE):
-		return fmt.Errorf("reactor: listen %s: %w: something listens there already; choose another port, or 0", address, err)
-	case errors.Is(err, unix.EACCES):
-		return fmt.Errorf("reactor: listen %s: %w: ports below 1024 are for root; choose a higher one", address, err)
+	hint := ""
+	switch inet := !isUnix(address); {
+	case errors.Is(err, ErrAddress):
+		return err // it has the address
+	case errors.Is(err, unix.EADDRINUSE) && inet:
+		hint = ": something listens there already; choose another port, or 0"
+	case errors.Is(err, unix.EACCES) && inet:
+		hint = ": ports below 1024 are for root; choose a higher one"
 	case errors.Is(err, unix.EADDRNOTAVAIL):
-		return fmt.Errorf("reactor: listen %s: %w: no network interface here has it", address, err)
+		hint = ": no network interface here has it"
 	}
-	return fmt.Errorf("reactor: listen %s: %w", address, err)
+	return fmt.Errorf("reactor: listen %s: %w%s", address, err, hint)
+}
+
+func isUnix(url string) bool {
+	a, err := parseAddress(url)
+	return err == nil && a.unix()
 }

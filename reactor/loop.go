@@ -3,10 +3,8 @@
 package reactor
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -22,53 +20,75 @@ type source interface {
 	ready(events iomux.Events, raw iomux.Raw)
 }
 
+// party is for whom a callback runs.
+type party interface {
+	name() string       // in messages
+	settle()            // what comes after a callback
+	panicked(err error) // what comes instead, if it does not return
+}
+
 // Loop is one event loop: one goroutine that waits for its connections and
 // calls their handlers.
 type Loop struct {
-	options *Options
-	reserve *reserve // the group's
+	group   *Group
+	options *Options // the group's
+	number  int      // in the group
 	log     *slog.Logger
 	sel     *selectors.Selector[source]
 	parker  parker
 	yield   yielder
+	epoch   time.Time     // of the loop's clock
 	done    chan struct{} // closed when the loop has ended
 
 	// What the turn works on; of the loop's goroutine only.
-	phase    phase
-	batch    []selectors.Ready[source]
-	found    int // entries of batch that are filled
-	next     int // the entry to dispatch next
-	running  []posted
-	nextRun  int
-	current  *Conn // whose callback runs, nil for none
-	dirty    []*Conn
-	finished []*Conn
-	buried   int // entries of finished that are done with
-	conns    []*Conn
-	timers   timers
-	fired    time.Time // what was due then is called
-	readBuf  []byte
-	pieces   [][]byte // room for one writev
-	pool     chunkPool
-	inputs   inputPool
-	lastErr  time.Time // when the selector's last failure was logged
-	draining bool
-	forced   bool
+	phase     phase
+	batch     []selectors.Ready[source]
+	found     int // entries of batch that are filled
+	next      int // the entry to dispatch next
+	running   []posted
+	nextRun   int
+	current   party // whose callback runs, nil for none
+	dirty     []tidier
+	tidied    int // entries of dirty that are done with
+	finished  []*Conn
+	buried    int // entries of finished that are done with
+	conns     []*Conn
+	unwatched int    // conns in which the selector has no interest
+	sweep     *Timer // looks after these
+	dials     []*Dial
+	packets   packets
+	alarms    alarms
+	fired     time.Duration // what was due then is called
+	readBuf   []byte
+	pieces    [][]byte // room for one writev
+	pool      chunkPool
+	inputs    inputPool
+	counts    Stats     // published once a turn
+	lastErr   time.Time // when the selector's last failure was logged
+	draining  bool
+	forced    bool
 
 	pausedAcceptors int
+	watched         watched
 
 	mu        sync.Mutex
 	posted    []posted
 	ended     bool // no function is taken any more
 	acceptors []*acceptor
 	waiting   atomic.Bool // posted is not empty
+
+	load      atomic.Int64 // connections, for who hands them out
+	statsMu   sync.Mutex
+	published Stats
 }
 
-// posted is a function from another goroutine and the connection, if any, in
-// whose name it runs.
+// tidier is what the end of the turn has to bring in line.
+type tidier interface{ tidy() }
+
+// posted is a function from another goroutine and for whom, if anyone, it runs.
 type posted struct {
-	conn *Conn
-	f    func()
+	who party
+	f   func()
 }
 
 // phase is how far a turn has come. A panic of a callback ends the function
@@ -83,20 +103,26 @@ const (
 	phaseSettle
 )
 
-func newLoop(o *Options, r *reserve) (*Loop, error) {
+func newLoop(g *Group, number int) (*Loop, error) {
+	o := &g.options
 	sel, err := selectors.New[source](o.Backend)
 	if err != nil {
 		return nil, err
 	}
 	l := &Loop{
+		group:   g,
 		options: o,
-		reserve: r,
+		number:  number,
 		log:     o.Logger,
 		sel:     sel,
+		epoch:   time.Now(),
 		done:    make(chan struct{}),
 		batch:   make([]selectors.Ready[source], batchSize),
 		readBuf: make([]byte, readSize),
 		pieces:  make([][]byte, 0, sys.MaxPieces),
+	}
+	if o.clock != nil {
+		l.epoch = o.clock()
 	}
 	l.parker, err = newParker(l)
 	if err != nil {
@@ -106,8 +132,13 @@ func newLoop(o *Options, r *reserve) (*Loop, error) {
 	return l, nil
 }
 
-// now is the time of the loop's clock.
-func (l *Loop) now() time.Time { return l.options.clock() }
+// now is the time of the loop's clock, since its epoch.
+func (l *Loop) now() time.Duration {
+	if l.options.clock != nil {
+		return l.options.clock().Sub(l.epoch)
+	}
+	return time.Since(l.epoch)
+}
 
 // Post has f run on the loop's goroutine, in the order of the calls, at the
 // latest after the batch at hand. Any goroutine may call it; it never blocks.
@@ -140,6 +171,8 @@ func (l *Loop) run() {
 			go l.run()
 		}
 	}()
+	l.pin()
+	l.watched.begin()
 	for !l.over() {
 		l.turn()
 	}
@@ -150,7 +183,7 @@ func (l *Loop) run() {
 
 // over reports whether the loop has drained and takes nothing more.
 func (l *Loop) over() bool {
-	if !l.draining || len(l.conns) > 0 || l.phase != phaseWait {
+	if !l.draining || len(l.conns) > 0 || len(l.dials) > 0 || l.packets.busy() || l.phase != phaseWait {
 		return false
 	}
 	l.mu.Lock()
@@ -188,13 +221,14 @@ func (l *Loop) turn() {
 		for l.next < l.found {
 			r := &l.batch[l.next]
 			l.next++
+			l.watched.step()
 			r.Key.Data.ready(r.Events, r.Raw)
 		}
 		l.phase = phasePosted
 	}
 	if l.phase == phasePosted {
 		l.runPosted()
-		if len(l.timers) > 0 {
+		if len(l.alarms) > 0 {
 			l.fired = l.now()
 		}
 		l.phase = phaseTimers
@@ -205,6 +239,7 @@ func (l *Loop) turn() {
 		l.phase = phaseSettle
 	}
 	l.settle()
+	l.publish()
 	l.phase = phaseWait
 	whole = true
 }
@@ -219,28 +254,36 @@ func (l *Loop) caught(v any) {
 	if v == nil {
 		v = "runtime.Goexit was called"
 	}
-	err := fmt.Errorf("reactor: %w: %v", ErrPanic, v)
+	l.counts.Panics++
 	attrs := []any{"panic", fmt.Sprint(v), "stack", string(debug.Stack())}
-	if l.current != nil {
-		attrs = append(attrs, "remote", l.current.remote)
-		l.current.finish(err)
+	if who := l.current; who != nil {
 		l.current = nil
+		attrs = append(attrs, "remote", who.name())
+		who.panicked(fmt.Errorf("reactor: %w: %v", ErrPanic, v))
 	}
 	l.log.Error("handler panicked", attrs...)
+	if l.options.OnPanic == Crash {
+		panic(v)
+	}
 }
 
 // wait fills the batch. It does not block while there is something else to do.
 func (l *Loop) wait() {
 	timeout := selectors.Forever
-	if at, ok := l.timers.next(); ok {
-		timeout = max(0, at.Sub(l.now()))
+	if at, ok := l.alarms.next(); ok {
+		timeout = max(0, at-l.now())
 	}
 	if l.waiting.Load() {
 		timeout = 0
 	}
 	var err error
 	l.next = 0
-	if l.found, err = l.parker.wait(timeout); err != nil {
+	l.watched.rest()
+	l.found, err = l.parker.wait(timeout)
+	l.watched.work()
+	l.counts.Turns++
+	l.counts.Events += uint64(l.found)
+	if err != nil {
 		// Short of memory or descriptors for what a wait needs. The pause keeps
 		// the loop from spinning on it.
 		if now := time.Now(); now.Sub(l.lastErr) > time.Second {
@@ -263,112 +306,36 @@ func (l *Loop) runPosted() {
 		p := l.running[l.nextRun]
 		l.running[l.nextRun] = posted{}
 		l.nextRun++
-		l.current = p.conn
+		l.current = p.who
+		l.counts.Posted++
+		l.watched.step()
 		p.f()
-		if p.conn != nil {
-			p.conn.settle()
+		if p.who != nil {
+			p.who.settle()
 		}
 	}
 	l.running, l.nextRun = l.running[:0], 0
 }
 
-// settle brings every connection that a callback touched in line, and buries
-// those that are finished: again and again, for Closed may touch others.
+// settle brings everything that a callback touched in line, and buries the
+// connections that are finished: again and again, for Closed may touch others.
 func (l *Loop) settle() {
 	l.current = nil
 	for len(l.dirty) > 0 || len(l.finished) > 0 {
-		for i := 0; i < len(l.dirty); i++ {
-			c := l.dirty[i]
-			c.dirty = false
-			c.settle()
+		for l.tidied < len(l.dirty) {
+			d := l.dirty[l.tidied]
+			l.dirty[l.tidied] = nil
+			l.tidied++
+			d.tidy()
 		}
-		clear(l.dirty)
-		l.dirty = l.dirty[:0]
+		l.dirty, l.tidied = l.dirty[:0], 0
 		for l.buried < len(l.finished) {
 			c := l.finished[l.buried]
 			l.finished[l.buried] = nil
 			l.buried++
+			l.watched.step()
 			l.bury(c)
 		}
 		l.finished, l.buried = l.finished[:0], 0
-	}
-}
-
-// open takes a new connection in and tells its handler.
-func (l *Loop) open(fd int, remote netip.AddrPort, h Handler) {
-	c := &Conn{loop: l, handler: h, remote: remote, fd: int32(fd)}
-	if _, err := l.sel.Register(fd, iomux.Readable, c); err != nil {
-		l.log.Error("cannot register a connection", "remote", remote, "err", err)
-		_ = sys.Close(fd) // nothing was read or written
-		return
-	}
-	c.interest = iomux.Readable
-	c.index = int32(len(l.conns))
-	l.conns = append(l.conns, c)
-	l.debug("opened", c, nil)
-	l.current = c
-	h.Opened(c)
-	if l.forced {
-		c.finish(fmt.Errorf("reactor: %v: %w", remote, ErrForced))
-	} else if l.draining {
-		c.Close()
-	}
-	c.settle()
-	l.current = nil
-}
-
-// bury calls Closed and closes the descriptor, whatever Closed does.
-func (l *Loop) bury(c *Conn) {
-	last := len(l.conns) - 1
-	l.conns[c.index] = l.conns[last]
-	l.conns[c.index].index = c.index
-	l.conns[last] = nil
-	l.conns = l.conns[:last]
-	defer func() {
-		l.debug("closed", c, c.reason)
-		if errno := sys.Close(int(c.fd)); errno != 0 {
-			l.log.Debug("cannot close a connection", "remote", c.remote, "err", errno)
-		}
-		c.fd = -1
-		l.descriptorFreed()
-	}()
-	l.current = c
-	c.handler.Closed(c, c.reason)
-	l.current = nil
-}
-
-// debug logs what becomes of a connection, if anyone wants to know.
-func (l *Loop) debug(what string, c *Conn, err error) {
-	if !l.log.Enabled(context.Background(), slog.LevelDebug) {
-		return
-	}
-	if err != nil {
-		l.log.Debug(what, "remote", c.remote, "err", err)
-	} else {
-		l.log.Debug(what, "remote", c.remote)
-	}
-}
-
-// drain begins to end the loop: no more connections, and those there are get
-// what has arrived for them handled and what waits for them sent.
-func (l *Loop) drain() {
-	l.draining = true
-	for _, a := range l.takeAcceptors() {
-		a.close()
-	}
-	for _, c := range l.conns {
-		_ = l.post(posted{c, c.drain}) // one each: a panic ends only its own
-	}
-}
-
-// force ends every connection as it stands, and takes no more functions: one
-// that posts itself again would keep the loop for ever.
-func (l *Loop) force() {
-	l.forced = true
-	l.mu.Lock()
-	l.ended = true
-	l.mu.Unlock()
-	for _, c := range l.conns {
-		c.finish(fmt.Errorf("reactor: %v: %w", c.remote, ErrForced))
 	}
 }

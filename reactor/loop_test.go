@@ -411,7 +411,7 @@ func TestShutdownDrains(t *testing.T) {
 		if err := conn.Post(func() {}); !errors.Is(err, ErrClosed) {
 			t.Errorf("Conn.Post afterwards: %v, want ErrClosed", err)
 		}
-		if _, err := g.Listen("tcp://127.0.0.1:0", NopHandler{}); !errors.Is(err, ErrClosed) {
+		if _, err := g.Listen("tcp://127.0.0.1:0", NopHandler{}, ListenOptions{}); !errors.Is(err, ErrClosed) {
 			t.Errorf("Listen afterwards: %v, want ErrClosed", err)
 		}
 		if err := g.Shutdown(context.Background()); err != nil {

@@ -122,7 +122,7 @@ func serve(t *testing.T, o Options, h Handler) (*Group, *Listener, *logBuffer) {
 		cancel()
 		_ = g.Shutdown(now) // by force: what was to drain, the test has seen
 	})
-	ln, err := g.Listen("tcp://127.0.0.1:0", h)
+	ln, err := g.Listen("tcp://127.0.0.1:0", h, ListenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,7 +43,7 @@ func TestListenFailsHalfWay(t *testing.T) {
 		}
 		return 0
 	}})
-	_, err := g.Listen("tcp://127.0.0.1:0", NopHandler{})
+	_, err := g.Listen("tcp://127.0.0.1:0", NopHandler{}, ListenOptions{})
 	restore()
 	if left > 0 {
 		t.Log("the backend here is not epoll, whose calls this test breaks")

@@ -240,8 +240,8 @@ func TestManyTimers(t *testing.T) {
 				t.Fatalf("timer %d: called %d times, want %d", i, k, want)
 			}
 		}
-		if len(l.timers) != 0 {
-			t.Errorf("%d timers left", len(l.timers))
+		if len(l.alarms) != 0 {
+			t.Errorf("%d timers left", len(l.alarms))
 		}
 	})
 }

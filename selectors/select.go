@@ -145,15 +145,15 @@ func (s *Selector[T]) translate(dst []Ready[T], raw []iomux.Ready, before uint64
 				return 0, woken, nil // all that is ready comes again, from the new poller
 			}
 		}
-		if !sl.registered {
+		if sl.seq == 0 {
 			continue
 		}
-		found := r.Events & sl.key.Events
+		found := r.Events & sl.events
 		if found == 0 && r.Raw&(iomux.RawErr|iomux.RawHup|iomux.RawNval) != 0 {
 			// An error on a descriptor that is watched for urgent data only.
-			found = sl.key.Events & iomux.Conditions
+			found = sl.events & iomux.Conditions
 		}
-		if sl.key.seq > before {
+		if sl.seq > before {
 			// Registered during the wait, perhaps in place of another with this
 			// number: then the event may be the other's.
 			found = readyNow(r.FD, found)
@@ -161,7 +161,7 @@ func (s *Selector[T]) translate(dst []Ready[T], raw []iomux.Ready, before uint64
 		if found == 0 {
 			continue // not any more, or the interest was changed during the wait
 		}
-		dst[n] = Ready[T]{Key: sl.key, Events: found, Raw: r.Raw}
+		dst[n] = Ready[T]{Key: sl.key(r.FD), Events: found, Raw: r.Raw}
 		n++
 	}
 	return n, woken, nil
@@ -174,8 +174,8 @@ func (s *Selector[T]) translate(dst []Ready[T], raw []iomux.Ready, before uint64
 // the poller is replaced by a new one without it; there every key is armed
 // afresh, Edge and OneShot ones too.
 func (s *Selector[T]) exorcise(sl *slot[T], r *iomux.Ready, told bool) (ghost bool, err error) {
-	fd, events := r.FD, r.Events&sl.key.Events
-	if sl.registered && !told && readyNow(fd, events) == events {
+	fd, events := r.FD, r.Events&sl.events
+	if sl.seq != 0 && !told && readyNow(fd, events) == events {
 		return false, nil
 	}
 	fresh, err := iomux.Open(s.poller.Backend())
@@ -184,7 +184,7 @@ func (s *Selector[T]) exorcise(sl *slot[T], r *iomux.Ready, told bool) (ghost bo
 	}
 	err = fresh.Update(s.waker.fd(), 0, iomux.Readable)
 	for i := 0; i < len(s.slots) && err == nil; i++ {
-		if key := s.slots[i].key; s.slots[i].registered {
+		if key := s.slots[i].key(i); s.slots[i].seq != 0 {
 			// What the old poller does not know was closed while registered, and
 			// the number may be another's by now, the new poller's own even.
 			if err = s.poller.Update(key.FD, key.Events, key.Events); err == nil {

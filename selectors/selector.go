@@ -32,13 +32,20 @@ type Selector[T any] struct {
 	ready []Ready[T]    // what Select returns
 }
 
-// slot is the place of a descriptor in the table.
+// slot is the place of a descriptor in the table, which is its number. It is kept
+// small, for there is one for each connection of a server.
 type slot[T any] struct {
-	key        Key[T]
-	registered bool
+	data   T
+	seq    uint64 // of the registration; 0: there is none
+	events iomux.Events
 	// suspect: the kernel refused the last removal of this number, so an entry
 	// of an older description may live on under it.
 	suspect bool
+}
+
+// key is the registration of fd as others see it.
+func (sl *slot[T]) key(fd int) Key[T] {
+	return Key[T]{FD: fd, Events: sl.events, Data: sl.data, seq: sl.seq}
 }
 
 // New opens a selector over the named backend; "" is the best that works here,
@@ -92,9 +99,9 @@ func (s *Selector[T]) Register(fd int, events iomux.Events, data T) (Key[T], err
 	s.seq++
 	s.count++
 	sl := &s.slots[fd]
-	sl.key, sl.registered = Key[T]{FD: fd, Events: events, Data: data, seq: s.seq}, true
+	sl.data, sl.seq, sl.events = data, s.seq, events
 	s.nudge()
-	return sl.key, nil
+	return sl.key(fd), nil
 }
 
 // Modify replaces both the events and the data of fd, as Python's modify, and
@@ -124,8 +131,8 @@ func (s *Selector[T]) SetData(fd int, data T) (Key[T], error) {
 	if err != nil {
 		return Key[T]{}, err
 	}
-	sl.key.Data = data
-	return sl.key, nil
+	sl.data = data
+	return sl.key(fd), nil
 }
 
 func (s *Selector[T]) modify(fd int, events iomux.Events, data *T) (Key[T], error) {
@@ -136,22 +143,22 @@ func (s *Selector[T]) modify(fd int, events iomux.Events, data *T) (Key[T], erro
 	if !events.Valid() {
 		return Key[T]{}, fmt.Errorf("selectors: modify fd %d: %w %v: want Readable, Writable or Priority", fd, ErrInvalidEvents, events)
 	}
-	if events != sl.key.Events || events&(iomux.Edge|iomux.OneShot) != 0 {
-		if err := s.poller.Update(fd, sl.key.Events, events); err != nil {
+	if events != sl.events || events&(iomux.Edge|iomux.OneShot) != 0 {
+		if err := s.poller.Update(fd, sl.events, events); err != nil {
 			if errors.Is(err, errors.ErrUnsupported) {
 				return Key[T]{}, fail("modify", fd, err) // the kernel was not even asked
 			}
 			// As in Python: what the kernel no longer watches has no key.
-			_ = s.remove(sl)
+			_ = s.remove(sl, fd)
 			return Key[T]{}, fail("modify", fd, err)
 		}
-		sl.key.Events = events
+		sl.events = events
 		s.nudge()
 	}
 	if data != nil {
-		sl.key.Data = *data
+		sl.data = *data
 	}
-	return sl.key, nil
+	return sl.key(fd), nil
 }
 
 // Unregister stops watching fd and returns the key it had, as Python's
@@ -165,8 +172,8 @@ func (s *Selector[T]) Unregister(fd int) (Key[T], error) {
 	if err != nil {
 		return Key[T]{}, err
 	}
-	key := sl.key
-	if err := s.remove(sl); err != nil {
+	key := sl.key(fd)
+	if err := s.remove(sl, fd); err != nil {
 		return key, fail("unregister", fd, err)
 	}
 	s.nudge()
@@ -174,8 +181,8 @@ func (s *Selector[T]) Unregister(fd int) (Key[T], error) {
 }
 
 // remove takes a key out of the table and out of the poller.
-func (s *Selector[T]) remove(sl *slot[T]) error {
-	fd, events := sl.key.FD, sl.key.Events
+func (s *Selector[T]) remove(sl *slot[T], fd int) error {
+	events := sl.events
 	*sl = slot[T]{suspect: sl.suspect}
 	s.count--
 	err := s.poller.Update(fd, events, 0)
@@ -201,7 +208,7 @@ func (s *Selector[T]) Key(fd int) (Key[T], error) {
 	if err != nil {
 		return Key[T]{}, err
 	}
-	return sl.key, nil
+	return sl.key(fd), nil
 }
 
 // Keys walks the keys in the order of their descriptors, as the values of
@@ -217,7 +224,7 @@ func (s *Selector[T]) Keys() iter.Seq[Key[T]] {
 			}
 			sl := s.slots[fd]
 			s.mu.Unlock()
-			if sl.registered && !yield(sl.key) {
+			if sl.seq != 0 && !yield(sl.key(fd)) {
 				return
 			}
 		}
@@ -239,7 +246,7 @@ func (s *Selector[T]) Live(k Key[T]) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sl := s.at(k.FD)
-	return sl != nil && sl.key.seq == k.seq
+	return sl != nil && sl.seq == k.seq
 }
 
 // Backend says which backend is in use.
@@ -298,7 +305,7 @@ func (s *Selector[T]) Close() error {
 
 // at is the slot of a registered descriptor, nil for any other.
 func (s *Selector[T]) at(fd int) *slot[T] {
-	if fd < 0 || fd >= len(s.slots) || !s.slots[fd].registered {
+	if fd < 0 || fd >= len(s.slots) || s.slots[fd].seq == 0 {
 		return nil
 	}
 	return &s.slots[fd]

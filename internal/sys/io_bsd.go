@@ -19,6 +19,11 @@ func Read(fd int, p []byte) (int, Errno) {
 	return ret(unix.Read(fd, p))
 }
 
+// Recv reads a packet from a non-blocking socket of packets, SOCK_SEQPACKET or
+// SOCK_DGRAM: one a call. Here a packet that does not fit loses its end and
+// nobody is told. 0 is the end of the stream or an empty packet.
+func Recv(fd int, p []byte) (int, Errno) { return Read(fd, p) }
+
 // Write is write(2) on a non-blocking descriptor.
 func Write(fd int, p []byte) (int, Errno) {
 	if h := hooks.Load(); h != nil {

@@ -10,12 +10,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Socket is socket(2) for TCP over the address's family, non-blocking and
-// close-on-exec.
-func Socket(family int) (int, Errno) {
-	call := func(*Call) (int, Errno) { return socket(family, unix.SOCK_STREAM) }
+// Socket is socket(2), non-blocking and close-on-exec. family is unix.AF_INET,
+// AF_INET6 or AF_UNIX, typ is unix.SOCK_STREAM, SOCK_DGRAM or SOCK_SEQPACKET.
+func Socket(family, typ int) (int, Errno) {
+	call := func(*Call) (int, Errno) { return socket(family, typ) }
 	if h := hooks.Load(); h != nil {
-		return h.do(Call{Op: OpSocket, FD: -1, Args: familyName(family) + ", STREAM|NONBLOCK|CLOEXEC"}, call)
+		args := familyName(family) + ", " + typeName(typ) + "|NONBLOCK|CLOEXEC"
+		return h.do(Call{Op: OpSocket, FD: -1, Args: args}, call)
 	}
 	return call(nil)
 }
@@ -29,10 +30,27 @@ func Family(addr netip.AddrPort) int {
 }
 
 func familyName(family int) string {
-	if family == unix.AF_INET {
+	switch family {
+	case unix.AF_INET:
 		return "INET"
+	case unix.AF_INET6:
+		return "INET6"
+	case unix.AF_UNIX:
+		return "UNIX"
 	}
-	return "INET6"
+	return strconv.Itoa(family)
+}
+
+func typeName(typ int) string {
+	switch typ {
+	case unix.SOCK_STREAM:
+		return "STREAM"
+	case unix.SOCK_DGRAM:
+		return "DGRAM"
+	case unix.SOCK_SEQPACKET:
+		return "SEQPACKET"
+	}
+	return strconv.Itoa(typ)
 }
 
 // Bind is bind(2).
@@ -40,6 +58,18 @@ func Bind(fd int, addr netip.AddrPort) Errno {
 	call := func(*Call) (int, Errno) { return ret(0, unix.Bind(fd, sockaddr(addr))) }
 	if h := hooks.Load(); h != nil {
 		_, e := h.do(Call{Op: OpBind, FD: fd, Args: addr.String()}, call)
+		return e
+	}
+	_, e := call(nil)
+	return e
+}
+
+// Connect is connect(2) on a non-blocking socket: EINPROGRESS means that it is
+// under way, and [SocketError] says how it ended once the socket is writable.
+func Connect(fd int, addr netip.AddrPort) Errno {
+	call := func(*Call) (int, Errno) { return connect(fd, addr) }
+	if h := hooks.Load(); h != nil {
+		_, e := h.do(Call{Op: OpConnect, FD: fd, Args: addr.String()}, call)
 		return e
 	}
 	_, e := call(nil)
@@ -88,32 +118,36 @@ func ShutdownWrite(fd int) Errno {
 	return e
 }
 
-// SetsockoptInt is setsockopt(2) with an int value.
-func SetsockoptInt(fd, level, opt, value int) Errno {
-	call := func(*Call) (int, Errno) { return ret(0, unix.SetsockoptInt(fd, level, opt, value)) }
-	if h := hooks.Load(); h != nil {
-		_, e := h.do(Call{Op: OpSetsockopt, FD: fd, Args: fmt.Sprintf("%d, %d, %d", level, opt, value)}, call)
-		return e
-	}
-	_, e := call(nil)
-	return e
-}
-
-// Getsockname is getsockname(2): the address fd is bound to.
+// Getsockname is getsockname(2): the address fd is bound to, the zero AddrPort
+// where that is no internet address.
 func Getsockname(fd int) (addr netip.AddrPort, errno Errno) {
 	call := func(c *Call) (int, Errno) {
-		sa, err := unix.Getsockname(fd)
-		if err != nil {
-			return ret(0, err)
-		}
-		addr = addrPort(sa)
-		if c != nil {
+		addr, errno = getsockname(fd)
+		if c != nil && errno == 0 {
 			c.Out = addr.String()
 		}
-		return 0, 0
+		return result(errno)
 	}
 	if h := hooks.Load(); h != nil {
 		_, errno = h.do(Call{Op: OpGetsockname, FD: fd}, call)
+	} else {
+		_, errno = call(nil)
+	}
+	return addr, errno
+}
+
+// Getpeername is getpeername(2): the address at the other end, the zero AddrPort
+// where that is no internet address. ENOTCONN: there is no other end.
+func Getpeername(fd int) (addr netip.AddrPort, errno Errno) {
+	call := func(c *Call) (int, Errno) {
+		addr, errno = getpeername(fd)
+		if c != nil && errno == 0 {
+			c.Out = addr.String()
+		}
+		return result(errno)
+	}
+	if h := hooks.Load(); h != nil {
+		_, errno = h.do(Call{Op: OpGetpeername, FD: fd}, call)
 	} else {
 		_, errno = call(nil)
 	}
@@ -127,8 +161,17 @@ func sockaddr(addr netip.AddrPort) unix.Sockaddr {
 	if ip.Is4() {
 		return &unix.SockaddrInet4{Port: int(addr.Port()), Addr: ip.As4()}
 	}
-	zone, _ := strconv.ParseUint(ip.Zone(), 10, 32) // the packages above give zones as numbers
-	return &unix.SockaddrInet6{Port: int(addr.Port()), Addr: ip.As16(), ZoneId: uint32(zone)}
+	return &unix.SockaddrInet6{Port: int(addr.Port()), Addr: ip.As16(), ZoneId: zoneOf(ip)}
+}
+
+// zoneOf is the zone as the kernel wants it. The packages above give zones as
+// numbers; what is no number is no zone.
+func zoneOf(ip netip.Addr) uint32 {
+	if ip.Zone() == "" {
+		return 0 // as with nearly every address; parsing that would allocate an error
+	}
+	zone, _ := strconv.ParseUint(ip.Zone(), 10, 32)
+	return uint32(zone)
 }
 
 func addrPort(sa unix.Sockaddr) netip.AddrPort {

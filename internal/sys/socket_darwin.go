@@ -11,3 +11,6 @@ func socket(family, typ int) (int, Errno) {
 	defer syscall.ForkLock.RUnlock()
 	return guard(unix.Socket(family, typ, 0))
 }
+
+// darwin counts SO_LINGER in ticks.
+const lingerSeconds = unix.SO_LINGER_SEC

@@ -14,11 +14,11 @@ import (
 var floors = [][]string{
 	{"internal/leaktest"},
 	{"internal/sys"},
-	{"internal/kqueuesim", "internal/libkqueue"},
+	{"internal/kqueuesim", "internal/libkqueue", "internal/socketfile"},
 	{"."},
 	{"selectors"},
 	{"reactor"},
-	{"servers"},
+	{"servers", "handover"},
 	{"adapters"},
 	{"cmd", "bench", "itest", "internal/tidy"},
 }
@@ -114,10 +114,11 @@ func TestRootModuleImportsOnlySys(t *testing.T) {
 }
 
 // Package net brings the runtime's own reactor. Ours uses it for addresses and
-// the net.Conn interface; below and above it has no place but in programs.
+// the net.Conn interface, and handover for what happens once in a process's life
+// and beside the loops; else it has no place but in programs.
 func TestNetOnlyInReactorAndPrograms(t *testing.T) {
 	for _, s := range sources(t) {
-		if s.test || ownModule(s.dir) || within(s.dir, "reactor") {
+		if s.test || ownModule(s.dir) || within(s.dir, "reactor") || within(s.dir, "handover") {
 			continue
 		}
 		for _, p := range imports(s) {

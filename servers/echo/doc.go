@@ -4,5 +4,5 @@
 //	err := reactor.ListenAndServe(ctx, "tcp://127.0.0.1:7000", echo.Handler{})
 //
 // It is the smallest complete server on a reactor, and the one the benchmarks
-// measure.
+// measure. [Packets] does the same for datagrams.
 package echo

@@ -37,7 +37,7 @@ func serve(t *testing.T, o reactor.Options) string {
 			t.Error(err)
 		}
 	})
-	listener, err := group.Listen("tcp://127.0.0.1:0", echo.Handler{})
+	listener, err := group.Listen("tcp://127.0.0.1:0", echo.Handler{}, reactor.ListenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

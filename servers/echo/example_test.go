@@ -18,7 +18,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	listener, err := group.Listen("tcp://127.0.0.1:0", echo.Handler{}) // 0: any free port
+	listener, err := group.Listen("tcp://127.0.0.1:0", echo.Handler{}, reactor.ListenOptions{}) // 0: any free port
 	if err != nil {
 		log.Fatal(err)
 	}

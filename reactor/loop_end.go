@@ -1,0 +1,40 @@
+//go:build linux || darwin || dragonfly || freebsd || netbsd || openbsd
+
+package reactor
+
+import (
+	"fmt"
+	"slices"
+)
+
+// drain begins to end the loop: no more connections, and those there are get
+// what has arrived for them handled and what waits for them sent.
+func (l *Loop) drain() {
+	l.draining = true
+	for _, a := range l.takeAcceptors() {
+		a.close()
+	}
+	for _, d := range slices.Clone(l.dials) {
+		d.fail(ErrClosed)
+	}
+	for _, c := range l.conns {
+		_ = l.post(posted{c, c.drain}) // one each: a panic ends only its own
+	}
+	l.packets.drain()
+}
+
+// force ends every connection as it stands, and takes no more functions: one
+// that posts itself again would keep the loop for ever.
+func (l *Loop) force() {
+	l.forced = true
+	l.mu.Lock()
+	l.ended = true
+	l.mu.Unlock()
+	for _, c := range l.conns {
+		if c.state != connDead {
+			l.group.force(c)
+			c.finish(fmt.Errorf("reactor: %v: %w", c.name(), ErrForced))
+		}
+	}
+	l.packets.force()
+}

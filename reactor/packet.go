@@ -1,0 +1,397 @@
+//go:build linux || darwin || dragonfly || freebsd || netbsd || openbsd
+
+package reactor
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+
+	"golang.org/x/sys/unix"
+
+	"example.com/iomux"
+	"example.com/iomux/internal/sys"
+)
+
+// Peer is the other side of a datagram: who sent it, or is to get it.
+type Peer struct {
+	// Addr is the address of a UDP peer.
+	Addr netip.AddrPort
+	// Name is that of a Unix socket: a path, or "@" and an abstract name
+	// (Linux). A sender that is not bound has none, and cannot be answered.
+	Name string
+}
+
+// String is the peer in messages.
+func (p Peer) String() string {
+	switch {
+	case p.Addr.IsValid():
+		return p.Addr.String()
+	case p.Name != "":
+		return p.Name
+	}
+	return "nobody"
+}
+
+// PacketHandler is what a server does with datagrams. One value serves all loops
+// at once: what belongs to a socket goes into PacketConn.SetContext. No method may
+// block. A panic is logged, and the socket goes on with the next datagram.
+//
+// A handler may have the method of [PacketErrors] too.
+type PacketHandler interface {
+	// Packet brings one datagram, whole; it may be empty. p is the loop's and
+	// good during the call only. from is where an answer goes with WriteTo; the
+	// address may be a lie, as any of UDP may be.
+	Packet(s *PacketConn, p []byte, from Peer)
+}
+
+// PacketErrors is a PacketHandler that wants to know what went wrong with
+// datagrams. Without this method it is counted, see Stats, and that is all.
+type PacketErrors interface {
+	// PacketError is told, soon after it happened, of an error of the network
+	// that came back to a connected socket, such as ECONNREFUSED (the peer's
+	// port is closed: udp(7)); of a datagram that could not be sent, with the
+	// kernel's errno; of one that did not fit and is lost, with ErrTruncated.
+	// The socket goes on after all of these. Of an error that ends it, which
+	// answers ErrClosed too, it is told last. Of a storm of errors some are
+	// counted only.
+	PacketError(s *PacketConn, err error)
+}
+
+// PacketConn is a socket for datagrams on one loop: one of a [PacketListener], or
+// one that Loop.DialPacket made. Its methods may be called on that loop's
+// goroutine alone, but for Post, Loop, LocalAddr and LocalAddrPort.
+type PacketConn struct {
+	loop    *Loop
+	handler PacketHandler
+	errors  PacketErrors // nil if the handler is none
+	context any
+	local   Peer
+	remote  Peer           // of a connected socket
+	out     *sys.SendBatch // what is to be sent; nil for nothing
+	full    error          // ErrWriteLimit, made when it is first needed
+
+	fd        int // -1 once closed; changes with loop.packets.mu held
+	budget    int // batches that a drain may still receive
+	untold    int // errors that are posted and not told yet
+	interest  iomux.Events
+	state     packetState
+	unix      bool
+	connected bool
+	v6        bool // an internet socket of the IPv6 family
+	draining  bool // the loop ends: close when there is no more input
+	blocked   bool // the kernel took less than it was given: wait until Writable
+	roomy     bool // it has just said that there is room
+	again     bool // the first datagram of out has failed once
+	dirty     bool // in loop.dirty
+}
+
+type packetState uint8
+
+const (
+	packetOpen    packetState = iota
+	packetClosing             // Close was called; the end of the turn is the socket's
+	packetDead                // out of the selector, to be closed at the end of the turn
+	packetGone                // closed
+)
+
+func newPacketConn(l *Loop, fd int, h PacketHandler) *PacketConn {
+	s := &PacketConn{loop: l, handler: h, fd: fd, interest: iomux.Readable}
+	s.errors, _ = h.(PacketErrors)
+	return s
+}
+
+// ready is called with what the selector found. What waits is sent before more is
+// received, for it makes room for answers.
+func (s *PacketConn) ready(events iomux.Events, _ iomux.Raw) {
+	if s.state >= packetDead {
+		return // an earlier callback of this batch ended it
+	}
+	s.loop.current = s
+	if events&iomux.Writable != 0 && s.blocked {
+		s.blocked, s.roomy = false, true
+		s.flush()
+	}
+	if events&iomux.Readable != 0 {
+		for range readsPerEvent {
+			if !s.receive() {
+				break
+			}
+		}
+	}
+	s.settle()
+}
+
+// receive takes a batch of what has arrived to the handler, and sends what that
+// wrote. It reports whether there may be more.
+func (s *PacketConn) receive() (more bool) {
+	l := s.loop
+	l.packets.resume()
+	l.current = s
+	if s.state != packetOpen {
+		return false
+	}
+	in := l.packets.input()
+	l.counts.Recvs++
+	n, errno := in.Recv(s.fd)
+	switch {
+	case errno == unix.EAGAIN:
+		l.counts.Again++
+		return false
+	case errno == unix.EINTR:
+		return true
+	case errno != 0:
+		return s.receiveFailed(errno)
+	}
+	l.packets.arrived(s, n)
+	s.deliver()
+	s.flush()
+	return n == sys.BatchSize
+}
+
+// deliver gives the rest of the batch at hand, which is this socket's, to the
+// handler. The cursor moves first: what a panic leaves is delivered by resume.
+func (s *PacketConn) deliver() {
+	in := &s.loop.packets
+	for in.next < in.arrivals && s.state == packetOpen {
+		i := in.next
+		in.next++
+		s.packet(i)
+	}
+	in.owner, in.next, in.arrivals = nil, 0, 0
+}
+
+// packet gives one datagram to the handler.
+func (s *PacketConn) packet(i int) {
+	l := s.loop
+	p, cut := l.packets.in.Packet(i)
+	l.counts.PacketsIn++
+	l.counts.BytesIn += uint64(len(p))
+	from := s.remote
+	switch {
+	case s.connected: // the kernel lets nobody else through
+	case s.unix:
+		from = Peer{Name: l.packets.in.FromUnix(i)}
+	default:
+		from = Peer{Addr: l.packets.in.From(i)}
+	}
+	if cut {
+		l.counts.PacketsTruncated++
+		s.tell("receive from", from, errCut)
+		return
+	}
+	l.watched.step()
+	s.handler.Packet(s, p, from)
+}
+
+// settle brings the socket in line with what callbacks did to it: flush, finish if
+// that was asked for, and tell the selector.
+func (s *PacketConn) settle() {
+	if s.state >= packetDead {
+		return
+	}
+	s.flush()
+	switch {
+	case s.state == packetClosing:
+		s.finish()
+	case s.state == packetOpen:
+		s.watch()
+	}
+}
+
+// tidy is the end of the turn, and where the socket is finished its own.
+func (s *PacketConn) tidy() {
+	s.dirty = false
+	if s.state == packetDead {
+		s.bury()
+		return
+	}
+	l := s.loop
+	l.packets.resume()
+	for s.draining && s.state == packetOpen && s.budget > 0 {
+		s.budget--
+		if !s.receive() {
+			break
+		}
+	}
+	if s.draining && s.state == packetOpen {
+		s.state = packetClosing
+	}
+	l.current = nil
+	s.settle()
+}
+
+// touch has the loop settle s at the end of the turn, where s is not the socket
+// whose callback runs: that one is settled when it returns.
+func (s *PacketConn) touch() {
+	if s.loop.current != party(s) {
+		s.queue()
+	}
+}
+
+// queue has the loop tidy s at the end of the turn.
+func (s *PacketConn) queue() {
+	if !s.dirty {
+		s.dirty = true
+		s.loop.dirty = append(s.loop.dirty, s)
+	}
+}
+
+// panicked goes on with the next datagram, at the end of the turn at the latest.
+func (s *PacketConn) panicked(error) { s.queue() }
+
+// name is the socket in messages.
+func (s *PacketConn) name() string {
+	if s.connected {
+		return s.remote.String()
+	}
+	return s.local.String()
+}
+
+// watch tells the selector what to look for.
+func (s *PacketConn) watch() {
+	want := iomux.Readable
+	if s.blocked {
+		want |= iomux.Writable
+	}
+	if want == s.interest {
+		return
+	}
+	s.loop.counts.Watches++
+	if _, err := s.loop.sel.SetEvents(s.fd, want); err != nil {
+		s.interest = 0 // a selector that refuses has forgotten the descriptor
+		s.end("watch", err)
+		return
+	}
+	s.interest = want
+}
+
+// receiveFailed deals with an error of the kernel, and reports whether it makes
+// sense to ask again. Nearly all are about some datagram that was sent, have gone
+// with this call, and the socket lives on.
+func (s *PacketConn) receiveFailed(errno sys.Errno) (again bool) {
+	switch {
+	case broken(errno) || errno == unix.EINVAL || errno == unix.EFAULT:
+		s.end("receive on", errno) // it would say the same for ever
+		return false
+	case s.connected:
+		s.tell("receive from", s.remote, errno)
+	default:
+		s.tell("receive on", s.local, errno)
+	}
+	return true
+}
+
+// broken reports whether an errno means that the descriptor is no socket of ours
+// any more.
+func broken(errno sys.Errno) bool { return errno == unix.EBADF || errno == unix.ENOTSOCK }
+
+// untoldLimit is how many errors of one socket wait to be told: whoever sends
+// datagrams that cannot be answered must not fill the loop's list of functions.
+const untoldLimit = 64
+
+// tell counts an error and has the handler told of it, if it wants to be. Never
+// from here: the handler may be in the middle of a call that led here.
+func (s *PacketConn) tell(what string, peer Peer, err error) {
+	s.loop.counts.PacketErrors++
+	if s.errors == nil || s.untold >= untoldLimit {
+		return
+	}
+	err = fmt.Errorf("reactor: %s %v: %w", what, peer, err)
+	told := func() {
+		s.untold--
+		s.errors.PacketError(s, err)
+	}
+	if s.loop.post(posted{s, told}) == nil { // else the loop ends by force
+		s.untold++
+	}
+}
+
+// end is the end of a socket that does not work any more.
+func (s *PacketConn) end(what string, err error) {
+	if s.state >= packetDead {
+		return
+	}
+	s.loop.log.Error("a socket for datagrams is closed", "socket", s.name(), "err", err)
+	s.tell(what, s.local, fmt.Errorf("%w: %w", ErrClosed, err))
+	s.finish()
+}
+
+// Close ends the socket: what was written is still sent if the kernel takes it at
+// once, and nothing more is received. Closing twice is fine.
+func (s *PacketConn) Close() {
+	if s.state == packetOpen {
+		s.state = packetClosing
+		s.touch()
+	}
+}
+
+// drain closes the socket as soon as what has arrived is handled.
+func (s *PacketConn) drain() {
+	if s.state == packetOpen && !s.draining {
+		s.draining, s.budget = true, drainBatches
+		s.queue()
+	}
+}
+
+// finish takes the socket out of the selector, so that nothing more is reported of
+// it. It is closed at the end of the turn.
+func (s *PacketConn) finish() {
+	if s.state >= packetDead {
+		return
+	}
+	s.state = packetDead
+	if s.interest != 0 {
+		s.interest = 0
+		if _, err := s.loop.sel.Unregister(s.fd); err != nil {
+			s.loop.log.Error("cannot unregister a socket", "socket", s.name(), "err", err)
+		}
+	}
+	s.dropOutput()
+	s.queue()
+}
+
+// bury closes the descriptor.
+func (s *PacketConn) bury() {
+	s.state = packetGone
+	l := s.loop
+	if errno := sys.Close(l.packets.remove(s)); errno != 0 {
+		l.log.Debug("cannot close a socket", "socket", s.name(), "err", errno)
+	}
+	l.descriptorFreed()
+}
+
+// errClosed is why a method does nothing.
+func (s *PacketConn) errClosed(what string) error {
+	return fmt.Errorf("reactor: %s %v: %w", what, s.name(), ErrClosed)
+}
+
+// SetContext keeps a value of the handler's with the socket.
+func (s *PacketConn) SetContext(v any) { s.context = v }
+
+// Context is what SetContext was given, nil before that.
+func (s *PacketConn) Context() any { return s.context }
+
+// LocalAddr is this side's address, a *net.UDPAddr or a *net.UnixAddr. It stays
+// known after the end. Any goroutine may call it.
+func (s *PacketConn) LocalAddr() net.Addr { return s.local.addr() }
+
+// LocalAddrPort is LocalAddr of a UDP socket, without an allocation; of a Unix
+// socket the zero AddrPort. Any goroutine may call it.
+func (s *PacketConn) LocalAddrPort() netip.AddrPort { return s.local.Addr }
+
+// Loop is the loop that s belongs to. Any goroutine may call it.
+func (s *PacketConn) Loop() *Loop { return s.loop }
+
+// Post has f run on s's loop, in s's name: should it panic, that is logged, and s
+// goes on. It may run after s has closed; a WriteTo then answers ErrClosed. Any
+// goroutine may call it. ErrClosed: the loop has ended, and f will not run.
+func (s *PacketConn) Post(f func()) error { return s.loop.post(posted{s, f}) }
+
+// addr is p as package net has it.
+func (p Peer) addr() net.Addr {
+	if p.Addr.IsValid() {
+		return net.UDPAddrFromAddrPort(p.Addr)
+	}
+	return &net.UnixAddr{Name: p.Name, Net: "unixgram"}
+}

@@ -1,0 +1,66 @@
+//go:build linux || darwin || dragonfly || freebsd || netbsd || openbsd
+
+package reactor
+
+import (
+	"net"
+	"net/netip"
+)
+
+// service is how a loop serves the connections of one listener, or of one dial:
+// what they have in common, so that each of them needs but a pointer. It does not
+// change.
+type service struct {
+	loop      *Loop
+	listener  *Listener // nil of what was dialled
+	handler   Handler
+	half      HalfCloser // nil if the handler is none; likewise the next two
+	drainer   Drainer
+	timeouter Timeouter
+	timeouts  Timeouts
+	timed     bool     // there are timeouts
+	packets   bool     // messages have bounds: unixpacket
+	unix      string   // the URL, of connections over Unix sockets; else ""
+	unixAddr  net.Addr // the same
+	derived   *service // the last that with made
+}
+
+func newService(l *Loop, ln *Listener, h Handler, t Timeouts, a address) *service {
+	s := &service{loop: l, listener: ln, handler: h, timeouts: t, timed: t.any(), packets: a.scheme == "unixpacket"}
+	s.half, _ = h.(HalfCloser)
+	s.drainer, _ = h.(Drainer)
+	s.timeouter, _ = h.(Timeouter)
+	if a.unix() {
+		s.unix = a.String()
+		s.unixAddr = &net.UnixAddr{Name: a.name, Net: a.scheme}
+	}
+	return s
+}
+
+// name is a peer in messages.
+func (s *service) name(peer netip.AddrPort) string {
+	if s.unix != "" {
+		return s.unix
+	}
+	return peer.String()
+}
+
+// kind is what the socket of a peer is to SocketOptions.
+func (s *service) kind(ip netip.Addr) socketKind {
+	unix := s.unix != ""
+	return socketKind{tcp: !unix, v6: !unix && !ip.Is4(), unix: unix}
+}
+
+// with is s with other timeouts. Connections that ask for the same ones in a row
+// share one.
+func (s *service) with(t Timeouts) *service {
+	if t == s.timeouts {
+		return s
+	}
+	if s.derived == nil || s.derived.timeouts != t {
+		other := *s
+		other.timeouts, other.timed, other.derived = t, t.any(), nil
+		s.derived = &other
+	}
+	return s.derived
+}
