@@ -11,6 +11,7 @@ import (
 // to say have none: chunks belong to the loop's pool.
 type chunk struct {
 	next  *chunk
+	last  *chunk        // of a connection's first one: the last, itself perhaps
 	since time.Duration // of a connection's first one: when the kernel last took something
 	r, w  int           // buf[r:w] is to be sent
 	buf   [chunkSize]byte
@@ -45,32 +46,51 @@ func (p *chunkPool) put(c *chunk) {
 	if p.n == poolLimit {
 		return
 	}
-	c.r, c.w, c.since = 0, 0, 0
+	c.r, c.w, c.since, c.last = 0, 0, 0, nil
 	p.top, c.next = c, p.top
 	p.n++
 }
 
-// output is what a connection has still to send, in order.
+// output is what a connection has still to send, in order. It is small, for every
+// connection has one: the last chunk is known to the first.
 type output struct {
-	head, tail *chunk
-	size       int
+	head *chunk
+	size uint32 // bytes; Options.WriteLimit keeps it in bounds
+	held uint32 // pages that count as the connection's in group.memory, its input's too
 }
+
+// len is how many bytes wait.
+func (o *output) len() int { return int(o.size) }
 
 // append copies p behind what is there.
 func (o *output) append(pool *chunkPool, p []byte) {
-	o.size += len(p)
+	o.size += uint32(len(p))
 	for len(p) > 0 {
-		if o.tail == nil {
-			o.head = pool.get()
-			o.tail = o.head
-		} else if o.tail.w == chunkSize {
-			o.tail.next = pool.get()
-			o.tail = o.tail.next
+		last := o.first(pool).last
+		if last.w == chunkSize {
+			last = o.extend(pool)
 		}
-		n := copy(o.tail.buf[o.tail.w:], p)
-		o.tail.w += n
+		n := copy(last.buf[last.w:], p)
+		last.w += n
 		p = p[n:]
 	}
+}
+
+// first is the first chunk, made if there is none.
+func (o *output) first(pool *chunkPool) *chunk {
+	if o.head == nil {
+		o.head = pool.get()
+		o.head.last = o.head
+	}
+	return o.head
+}
+
+// extend adds a chunk.
+func (o *output) extend(pool *chunkPool) *chunk {
+	c := pool.get()
+	o.head.last.next = c
+	o.head.last = c
+	return c
 }
 
 // pieces appends to dst what is to be sent, at most as many pieces as dst has
@@ -82,24 +102,14 @@ func (o *output) pieces(dst [][]byte) [][]byte {
 	return dst
 }
 
-// first is the first chunk, made if there is none.
-func (o *output) first(pool *chunkPool) *chunk {
-	if o.head == nil {
-		o.head = pool.get()
-		o.tail = o.head
-	}
-	return o.head
-}
-
 // messageHead is what goes before a message that waits: its length.
 const messageHead = 4
 
 // appendMessage copies p behind what is there, with its length before it, which
 // lies in one piece.
 func (o *output) appendMessage(pool *chunkPool, p []byte) {
-	if o.tail != nil && chunkSize-o.tail.w < messageHead {
-		o.tail.next = pool.get()
-		o.tail = o.tail.next
+	if chunkSize-o.first(pool).last.w < messageHead {
+		o.extend(pool)
 	}
 	var head [messageHead]byte
 	binary.NativeEndian.PutUint32(head[:], uint32(len(p)))
@@ -127,29 +137,25 @@ func (o *output) message(dst [][]byte) (pieces [][]byte, size int) {
 	return dst, size
 }
 
-// sent drops the first n bytes, which the kernel has. The time of the first chunk
-// goes on to the next.
+// sent drops the first n bytes, which the kernel has.
 func (o *output) sent(pool *chunkPool, n int) {
-	o.size -= n
+	o.size -= uint32(n)
 	for n > 0 {
 		c := o.head
 		k := min(n, c.w-c.r)
 		c.r += k
 		n -= k
 		if c.r == c.w {
-			if c.next != nil {
-				c.next.since = c.since
-			}
 			o.drop(pool)
 		}
 	}
 }
 
-// drop gives the first chunk back.
+// drop gives the first chunk back; what it knew goes to the next.
 func (o *output) drop(pool *chunkPool) {
 	c := o.head
-	if o.head = c.next; o.head == nil {
-		o.tail = nil
+	if o.head = c.next; o.head != nil {
+		o.head.last, o.head.since = c.last, c.since
 	}
 	pool.put(c)
 }

@@ -32,18 +32,22 @@ func FuzzOutput(f *testing.F) {
 				out.sent(&pool, n)
 				model.Next(n)
 			}
-			if out.size != model.Len() {
-				t.Fatalf("size %d, want %d", out.size, model.Len())
+			if out.len() != model.Len() {
+				t.Fatalf("size %d, want %d", out.len(), model.Len())
 			}
 			if got := bytes.Join(out.pieces(make([][]byte, 0, 100)), nil); !bytes.Equal(got, model.Bytes()) {
 				t.Fatalf("%d bytes that differ from the model's %d", len(got), model.Len())
 			}
-			if (out.size == 0) != (out.head == nil) || (out.head == nil) != (out.tail == nil) {
-				t.Fatalf("%d bytes, but head %p and tail %p", out.size, out.head, out.tail)
+			last := out.head
+			for last != nil && last.next != nil {
+				last = last.next
+			}
+			if (out.size == 0) != (out.head == nil) || last != nil && out.head.last != last {
+				t.Fatalf("%d bytes, but head %p, and it knows another last chunk than %p", out.size, out.head, last)
 			}
 		}
 		out.clear(&pool)
-		if out.size != 0 || out.head != nil || out.tail != nil {
+		if out.size != 0 || out.head != nil {
 			t.Fatal("not empty after clear")
 		}
 	})

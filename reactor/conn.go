@@ -14,20 +14,18 @@ import (
 
 // Conn is a connection. It belongs to one loop, on whose goroutine alone its
 // methods may be called, but for Post and Loop. An idle one holds no buffer, and
-// takes 144 bytes: the order of the fields is the one that wastes none.
+// takes 112 bytes: the order of the fields is the one that wastes none.
 type Conn struct {
 	service *service
 	context any
 	in      *input // what Data did not use; nil for nothing
 	out     output // what waits to be sent
-	reason  error  // for Closed
 
 	ip     netip.Addr    // the peer's; the zero Addr of a Unix socket
 	active time.Duration // when something last went either way, as far as a timeout asks
 	fd     int32         // -1 once closed
 	index  int32         // in loop.conns
 	alarm  int32         // in loop.alarms
-	held   uint32        // pages that count as this connection's in group.memory
 	port   uint16        // the peer's
 
 	interest iomux.Events // what the selector watches for; 0: not registered
@@ -96,14 +94,14 @@ func (c *Conn) settle() {
 	if c.draining && c.paused {
 		c.Close() // nobody will read the rest
 	}
-	if c.out.size > 0 && !c.blocked {
+	if c.out.len() > 0 && !c.blocked {
 		c.send(nil)
 	}
-	if c.out.size == 0 && c.quit() || c.state == connDead {
+	if c.out.len() == 0 && c.quit() || c.state == connDead {
 		return
 	}
 	c.level()
-	if c.out.size > 0 || c.held > 0 || c.in != nil {
+	if c.out.len() > 0 || c.out.held > 0 || c.in != nil {
 		c.account()
 	}
 	if c.service.timed || c.state != connOpen {
@@ -133,7 +131,7 @@ func (c *Conn) quit() (over bool) {
 	}
 	switch {
 	case c.state == connOpen && c.ended && (c.finSent || c.service.half == nil):
-		c.finish(c.reason)
+		c.finish(c.verdict())
 	case c.state == connClosing:
 		c.hangUp()
 	}
@@ -144,9 +142,9 @@ func (c *Conn) quit() (over bool) {
 // begins again when enough of it is sent.
 func (c *Conn) level() {
 	switch {
-	case c.out.size > c.options().HighWater:
+	case c.out.len() > c.options().HighWater:
 		c.choked = true
-	case c.choked && c.out.size <= c.options().LowWater:
+	case c.choked && c.out.len() <= c.options().LowWater:
 		c.choked = false
 		if c.draining { // what came meanwhile may be all, and no event tells of nothing
 			_ = c.Post(c.drain) // the loop takes functions while it has connections
@@ -219,7 +217,7 @@ func (c *Conn) ResumeReading() {
 }
 
 // Buffered is how many written bytes the kernel has not taken yet.
-func (c *Conn) Buffered() int { return c.out.size }
+func (c *Conn) Buffered() int { return c.out.len() }
 
 // SetContext keeps a value of the handler's with the connection.
 func (c *Conn) SetContext(v any) { c.context = v }

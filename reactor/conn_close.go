@@ -4,6 +4,7 @@ package reactor
 
 import (
 	"fmt"
+	"io"
 
 	"golang.org/x/sys/unix"
 
@@ -18,7 +19,7 @@ func (c *Conn) Close() {
 	if c.state != connOpen {
 		return
 	}
-	c.state, c.reason = connClosing, nil
+	c.state = connClosing
 	if c.blocked && c.out.head != nil && !c.service.timed {
 		c.out.head.since = c.loop().now() // nobody has asked when until now
 	}
@@ -58,7 +59,7 @@ func (c *Conn) hangUp() {
 	l.counts.Reads++
 	n, errno := sys.Read(int(c.fd), l.readBuf)
 	if n == 0 || n < 0 && (errno != unix.EAGAIN || !c.sending && c.delivered()) {
-		c.finish(c.reason) // the peer is silent, or gone
+		c.finish(nil) // the peer is silent, or gone
 		return
 	}
 	if !c.finSent {
@@ -87,10 +88,31 @@ func (c *Conn) discard() {
 		case errno == unix.EAGAIN || errno == unix.EINTR:
 			return
 		case n <= 0: // the peer has seen the end; whether it closed or reset is all the same
-			c.finish(c.reason)
+			c.finish(nil)
 			return
 		}
 	}
+}
+
+// verdict is how a connection ends that has nothing left to do: the peer has said
+// all, or this side has closed.
+func (c *Conn) verdict() error {
+	if c.ended && c.state == connOpen {
+		return io.EOF
+	}
+	return nil
+}
+
+// ending is a connection that is finished and the reason, for Closed.
+type ending struct {
+	conn   *Conn
+	reason error
+}
+
+// reason is why c was finished a moment ago.
+func (c *Conn) reason() error {
+	finished := c.loop().finished
+	return finished[len(finished)-1].reason
 }
 
 // fail ends the connection for an error of the kernel.
@@ -105,7 +127,7 @@ func (c *Conn) finish(reason error) {
 		return
 	}
 	l := c.loop()
-	c.state, c.reason = connDead, reason
+	c.state = connDead
 	if c.interest != 0 {
 		c.interest = 0
 		if _, err := l.sel.Unregister(int(c.fd)); err != nil {
@@ -120,5 +142,5 @@ func (c *Conn) finish(reason error) {
 	c.dropInput()
 	c.out.clear(&l.pool)
 	c.account()
-	l.finished = append(l.finished, c)
+	l.finished = append(l.finished, ending{c, reason})
 }

@@ -4,7 +4,6 @@ package reactor
 
 import (
 	"fmt"
-	"io"
 
 	"golang.org/x/sys/unix"
 
@@ -41,7 +40,7 @@ func (c *Conn) read(hungUp bool) {
 		l.counts.BytesIn += uint64(n)
 		c.sending, c.progress = c.draining, true
 		c.deliver(buf[:n])
-		if c.out.size > c.options().HighWater {
+		if c.out.len() > c.options().HighWater {
 			c.settle() // perhaps the kernel takes it; if not, reading ends here
 		}
 		if !c.reading() || n < len(buf) && !hungUp && !c.draining {
@@ -62,7 +61,6 @@ func (c *Conn) receive(buf []byte) (int, sys.Errno) {
 // end takes in that the peer has sent all.
 func (c *Conn) end() {
 	c.ended = true
-	c.reason = io.EOF
 	if c.service.half != nil && c.state == connOpen {
 		c.service.half.HalfClosed(c)
 	}

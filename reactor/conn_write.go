@@ -28,10 +28,10 @@ func (c *Conn) Write(p []byte) (int, error) {
 		return c.writeMessage(p)
 	}
 	rest, o := p, c.options()
-	if size := c.out.size + len(p); !c.blocked && (size >= directSize || size > o.WriteLimit) {
+	if size := c.out.len() + len(p); !c.blocked && (size >= directSize || size > o.WriteLimit) {
 		rest = p[c.send(p):]
 	}
-	if c.state == connOpen && c.out.size+len(rest) > o.WriteLimit {
+	if c.state == connOpen && c.out.len()+len(rest) > o.WriteLimit {
 		err := fmt.Errorf("reactor: write to %v: %w (%d bytes)", c.name(), ErrWriteLimit, o.WriteLimit)
 		if o.Overflow == Refuse && len(rest) == len(p) { // a torn message would be no message
 			return 0, err
@@ -39,7 +39,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 		c.finish(err)
 	}
 	if c.state == connDead {
-		return 0, c.reason
+		return 0, c.reason()
 	}
 	c.out.append(&c.loop().pool, rest)
 	c.touch()
@@ -69,8 +69,8 @@ func (c *Conn) sendEnd() {
 // the socket is full.
 func (c *Conn) send(p []byte) (taken int) {
 	l := c.loop()
-	for c.out.size > 0 || len(p) > 0 {
-		waiting := c.out.size
+	for c.out.len() > 0 || len(p) > 0 {
+		waiting := c.out.len()
 		n, offered, errno := c.offer(p)
 		switch {
 		case errno == unix.EINTR:
@@ -115,7 +115,7 @@ func (c *Conn) offer(p []byte) (n, offered int, errno sys.Errno) {
 	if c.service.packets {
 		return c.offerMessage()
 	}
-	if c.out.size == 0 {
+	if c.out.len() == 0 {
 		n, errno = sys.Write(int(c.fd), p)
 		return n, len(p), errno
 	}
@@ -149,7 +149,7 @@ func (c *Conn) writeMessage(p []byte) (int, error) {
 	case len(p) > maxMessage:
 		return 0, fmt.Errorf("reactor: write to %v: %w (%d bytes, at most %d)", c.name(), ErrMessageSize, len(p), maxMessage)
 	}
-	if c.out.size == 0 && !c.blocked {
+	if c.out.len() == 0 && !c.blocked {
 		for {
 			l.counts.Writes++
 			n, errno := sys.Write(int(c.fd), p)
@@ -167,12 +167,12 @@ func (c *Conn) writeMessage(p []byte) (int, error) {
 				return 0, fmt.Errorf("reactor: write to %v: %w: %w", c.name(), ErrMessageSize, errno)
 			default:
 				c.fail("write", errno)
-				return 0, c.reason
+				return 0, c.reason()
 			}
 			break
 		}
 	}
-	if c.out.size+len(p)+messageHead > c.options().WriteLimit {
+	if c.out.len()+len(p)+messageHead > c.options().WriteLimit {
 		err := fmt.Errorf("reactor: write to %v: %w (%d bytes)", c.name(), ErrWriteLimit, c.options().WriteLimit)
 		if c.options().Overflow != Refuse {
 			c.finish(err)

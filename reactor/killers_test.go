@@ -139,10 +139,10 @@ func TestGnet621WriteReachesAnotherClient(t *testing.T) {
 // it, without bound.
 func TestGnet712UnboundedBuffers(t *testing.T) {
 	everywhere(t, func(t *testing.T, o Options) {
-		const total = 30 << 20
+		const total = 16 << 20
 		g, ln, _ := serve(t, o, echo)
 		c := dial(t, ln)
-		if err := c.SetReadBuffer(4096); err != nil {
+		if err := c.SetReadBuffer(128 << 10); err != nil {
 			t.Fatal(err)
 		}
 		sent := make(chan error, 1)

@@ -50,7 +50,7 @@ type Loop struct {
 	current   party // whose callback runs, nil for none
 	dirty     []tidier
 	tidied    int // entries of dirty that are done with
-	finished  []*Conn
+	finished  []ending
 	buried    int // entries of finished that are done with
 	conns     []*Conn
 	unwatched int    // conns in which the selector has no interest
@@ -330,11 +330,11 @@ func (l *Loop) settle() {
 		}
 		l.dirty, l.tidied = l.dirty[:0], 0
 		for l.buried < len(l.finished) {
-			c := l.finished[l.buried]
-			l.finished[l.buried] = nil
+			e := l.finished[l.buried]
+			l.finished[l.buried] = ending{}
 			l.buried++
 			l.watched.step()
-			l.bury(c)
+			l.bury(e.conn, e.reason)
 		}
 		l.finished, l.buried = l.finished[:0], 0
 	}

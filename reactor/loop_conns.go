@@ -51,7 +51,7 @@ func (l *Loop) open(fd int, peer netip.AddrPort, s *service, known bool) *Conn {
 }
 
 // bury calls Closed and closes the descriptor, whatever Closed does.
-func (l *Loop) bury(c *Conn) {
+func (l *Loop) bury(c *Conn, reason error) {
 	last := len(l.conns) - 1
 	l.conns[c.index] = l.conns[last]
 	l.conns[c.index].index = c.index
@@ -61,7 +61,7 @@ func (l *Loop) bury(c *Conn) {
 		l.conns = append(make([]*Conn, 0, cap(l.conns)/2), l.conns...) // after a flood
 	}
 	defer func() {
-		l.debug("closed", c, c.reason)
+		l.debug("closed", c, reason)
 		l.counts.Closed++
 		l.load.Add(-1)
 		if c.abort {
@@ -75,7 +75,7 @@ func (l *Loop) bury(c *Conn) {
 		l.descriptorFreed()
 	}()
 	l.current = c
-	c.service.handler.Closed(c, c.reason)
+	c.service.handler.Closed(c, reason)
 	l.current = nil
 }
 

@@ -11,8 +11,8 @@ const page = 4 << 10
 // What is gathered during a callback and gone when it is over is not asked about.
 func (c *Conn) pages() uint32 {
 	n := 0
-	if c.out.size > 0 {
-		n = (c.out.size/chunkSize + 1) * chunkSize
+	if c.out.len() > 0 {
+		n = (c.out.len()/chunkSize + 1) * chunkSize
 	}
 	if c.in != nil {
 		n += cap(c.in.buf)
@@ -28,12 +28,12 @@ func (c *Conn) account() {
 	if c.state != connDead {
 		n = c.pages()
 	}
-	if n == c.held {
+	if n == c.out.held {
 		return
 	}
 	l := c.loop()
-	more := (int64(n) - int64(c.held)) * page
-	c.held = n
+	more := (int64(n) - int64(c.out.held)) * page
+	c.out.held = n
 	l.counts.Buffered = uint64(int64(l.counts.Buffered) + more)
 	if sum := l.group.memory.Add(more); more > 0 && sum > int64(l.options.MemoryLimit) {
 		c.finish(fmt.Errorf("reactor: %v: %w (%d bytes)", c.name(), ErrMemoryLimit, l.options.MemoryLimit))

@@ -29,7 +29,7 @@ type Options struct {
 	// low mark is left. Defaults: 256 KiB and 64 KiB.
 	HighWater, LowWater int
 	// WriteLimit is how many bytes may wait at most; a Write beyond it closes
-	// the connection with ErrWriteLimit, or what Overflow says. Default: 1 MiB.
+	// the connection with ErrWriteLimit, or what Overflow says. Default: 1 MiB; at most 1 GiB.
 	WriteLimit int
 	// Overflow is what a Write beyond WriteLimit does. Default: CloseSlow.
 	Overflow Overflow
@@ -104,6 +104,10 @@ const (
 	directSize    = chunkSize // a write this large goes to the kernel at once
 )
 
+// maxWriteLimit is far beyond what makes sense to keep for one peer, and what the
+// 32 bits of a connection's count can hold.
+const maxWriteLimit = 1 << 30
+
 // withDefaults fills in what was left zero and refuses what cannot be.
 func (o Options) withDefaults() (Options, error) {
 	for _, f := range []struct {
@@ -127,6 +131,9 @@ func (o Options) withDefaults() (Options, error) {
 		if *f.value == 0 {
 			*f.value = f.def
 		}
+	}
+	if o.WriteLimit > maxWriteLimit {
+		return o, fmt.Errorf("reactor: %w: WriteLimit is %d, want at most %d", ErrOption, o.WriteLimit, maxWriteLimit)
 	}
 	if o.LowWater > o.HighWater || o.HighWater > o.WriteLimit {
 		return o, fmt.Errorf("reactor: %w: want LowWater %d ≤ HighWater %d ≤ WriteLimit %d", ErrOption, o.LowWater, o.HighWater, o.WriteLimit)

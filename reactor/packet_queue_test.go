@@ -180,7 +180,12 @@ func TestPacketDrainEnds(t *testing.T) {
 		g, ln, _ := servePackets(t, o, "udp4://127.0.0.1:0", packetHandler{packet: func(s *PacketConn, p []byte, from Peer) {
 			_ = s.WriteTo(p, s.local) // to itself, for ever
 		}})
-		send(t, packetDial(t, ln.Addr()), "perpetual")
+		c := packetDial(t, ln.Addr())
+		goOn := standStill(t, g.loops[0])
+		for range 2 * sys.BatchSize { // so that there is always a batch that is full
+			send(t, c, "perpetual")
+		}
+		goOn()
 		down := make(chan error, 1)
 		go func() { down <- g.Shutdown(context.Background()) }()
 		if err := receive(t, down); err != nil {

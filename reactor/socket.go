@@ -24,7 +24,7 @@ type sockets struct {
 	inet    netip.AddrPort // of an internet address, with the port that it got
 	fds     []int
 	file    *socketfile.File // of a Unix address with one
-	unlock  func()      // lets others start at the same path; nil: there is no lock
+	unlock  func()           // lets others start at the same path; nil: there is no lock
 }
 
 // bindSockets makes n sockets for an address and binds them. They do not listen

@@ -151,7 +151,7 @@ func (c *Conn) ring(now time.Duration) {
 func (c *Conn) timedOut(now time.Duration, which Timeout) {
 	switch {
 	case c.state == connLinger:
-		c.finish(c.reason)
+		c.finish(nil)
 		return
 	case c.state == connOpen && c.service.timeouter != nil && c.service.timeouter.TimedOut(c, which):
 		switch which {

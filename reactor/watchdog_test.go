@@ -130,8 +130,8 @@ func TestCrash(t *testing.T) {
 		}()
 		l.caught("on purpose")
 	}()
-	if c.state != connDead || !errors.Is(c.reason, ErrPanic) {
-		t.Errorf("state %v, reason %v", c.state, c.reason)
+	if c.state != connDead || !errors.Is(c.reason(), ErrPanic) {
+		t.Errorf("state %v, reason %v", c.state, c.reason())
 	}
 	if _, err := Open(Options{OnPanic: "maybe"}); !errors.Is(err, ErrOption) || !strings.Contains(err.Error(), "crash") {
 		t.Errorf("got %v, want ErrOption", err)

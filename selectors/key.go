@@ -17,7 +17,7 @@ type Key[T any] struct {
 	Events iomux.Events // the interest: what was asked for
 	Data   T            // what the owner gave along
 
-	seq uint64 // tells registrations of one descriptor number apart
+	seq uint32 // tells registrations of one descriptor number apart
 }
 
 // Ready is a key and what was found, as the pairs that Python's select returns.

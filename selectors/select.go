@@ -122,7 +122,7 @@ func (s *Selector[T]) wait(raw []iomux.Ready, timeout time.Duration) (int, error
 
 // translate turns what the poller found into keys; woken says that Wake was
 // called. before is the last registration made before the wait.
-func (s *Selector[T]) translate(dst []Ready[T], raw []iomux.Ready, before uint64) (n int, woken bool, err error) {
+func (s *Selector[T]) translate(dst []Ready[T], raw []iomux.Ready, before uint32) (n int, woken bool, err error) {
 	for i := range raw {
 		r := &raw[i]
 		if r.FD == s.waker.fd() {
@@ -153,7 +153,7 @@ func (s *Selector[T]) translate(dst []Ready[T], raw []iomux.Ready, before uint64
 			// An error on a descriptor that is watched for urgent data only.
 			found = sl.events & iomux.Conditions
 		}
-		if sl.seq > before {
+		if int32(sl.seq-before) > 0 { // an old one may look so, after two thousand million others: no harm
 			// Registered during the wait, perhaps in place of another with this
 			// number: then the event may be the other's.
 			found = readyNow(r.FD, found)

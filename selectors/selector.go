@@ -22,7 +22,7 @@ type Selector[T any] struct {
 	poller    iomux.Poller
 	slots     []slot[T] // by descriptor
 	count     int       // registered descriptors
-	seq       uint64
+	seq       uint32    // of the last registration; it wraps around
 	ghosts    int
 	selecting bool // a Select is blocked in the poller
 	nudged    bool // the waker was used to make that Select look again
@@ -36,7 +36,7 @@ type Selector[T any] struct {
 // small, for there is one for each connection of a server.
 type slot[T any] struct {
 	data   T
-	seq    uint64 // of the registration; 0: there is none
+	seq    uint32 // of the registration; 0: there is none
 	events iomux.Events
 	// suspect: the kernel refused the last removal of this number, so an entry
 	// of an older description may live on under it.
@@ -96,7 +96,9 @@ func (s *Selector[T]) Register(fd int, events iomux.Events, data T) (Key[T], err
 	for len(s.slots) <= fd {
 		s.slots = append(s.slots, slot[T]{})
 	}
-	s.seq++
+	if s.seq++; s.seq == 0 {
+		s.seq++
+	}
 	s.count++
 	sl := &s.slots[fd]
 	sl.data, sl.seq, sl.events = data, s.seq, events
