@@ -159,6 +159,7 @@ func TestAddressErrors(t *testing.T) {
 		"unix:///run/x?mode=1":             "written %3F or %23",
 		"unix:///run/x#1":                  "written %3F or %23",
 		"unix:///run/x\n":                  "control character",
+		"unix:///run/x\x7f":                "control character",
 		"unix:///run/x\x00":                "control character",
 		"unix:///run/%00x":                 "a path has no NUL",
 		"unix:///run/%zz":                  "two hexadecimal digits",

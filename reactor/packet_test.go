@@ -205,6 +205,9 @@ func TestWritesOfACallbackGoInBatches(t *testing.T) {
 			for i := range n {
 				_ = s.WriteTo(fmt.Append(nil, i), from)
 				_ = other.WriteTo(fmt.Append(nil, i), from)
+				if s.out != nil && s.out.Len() >= sys.BatchSize {
+					t.Error("a whole batch waits for more")
+				}
 			}
 		}})
 		second, err := g.ListenPacket("udp4://127.0.0.1:0", packetHandler{}, ListenOptions{})

@@ -356,6 +356,44 @@ func TestASuccessorKeepsItsFile(t *testing.T) {
 	}
 }
 
+// Between the last look at a dead socket and its removal nobody else can make a
+// new one there.
+func TestLookAndRemovalAreOne(t *testing.T) {
+	leaktest.Check(t)
+	path := filepath.Join(shortDir(t), "x.sock")
+	start(t, path, unix.SOCK_STREAM).crash(t)
+	looked, goOn := make(chan struct{}), make(chan struct{})
+	proceed := sync.OnceFunc(func() { close(goOn) })
+	var looks atomic.Int64
+	defer sys.SetHooks(&sys.Hooks{Trace: func(c sys.Call) {
+		switch {
+		case c.Op == sys.OpLstat && looks.Add(1) == 2:
+			close(looked)
+			<-goOn
+		case c.Errno == unix.EWOULDBLOCK: // the other has come and waits
+			proceed()
+		}
+	}})()
+	var servers [2]started
+	var errs [2]error
+	var both sync.WaitGroup
+	both.Go(func() { servers[0], errs[0] = tryStart(path, unix.SOCK_STREAM, 0o600) })
+	<-looked
+	both.Go(func() {
+		servers[1], errs[1] = tryStart(path, unix.SOCK_STREAM, 0o600)
+		proceed()
+	})
+	both.Wait()
+	if errs[0] != nil || !errors.Is(errs[1], unix.EADDRINUSE) {
+		t.Errorf("got %v and %v, want a server and EADDRINUSE", errs[0], errs[1])
+	}
+	for i, err := range errs {
+		if err == nil {
+			servers[i].stop(t)
+		}
+	}
+}
+
 // U1: of a thousand that start at once at a dead socket, one serves.
 func TestAThousandStarts(t *testing.T) {
 	for name, typ := range kinds {
@@ -374,6 +412,7 @@ func TestAThousandStarts(t *testing.T) {
 			servers, errs := make([]started, n), make([]error, n)
 			var all sync.WaitGroup
 			begin := make(chan struct{})
+			defer sys.SetHooks(&sys.Hooks{Trace: func(sys.Call) { runtime.Gosched() }})() // so that they really mix
 			for i := range n {
 				all.Go(func() {
 					<-begin

@@ -90,17 +90,19 @@ func TestRightsNotAskedFor(t *testing.T) {
 	leaktest.Check(t)
 	a, b := unixPair(t)
 	list := pipes(t, 5)
-	for room := range 5 {
-		_, e := SendRights(a, []byte("a"), list)
-		ok(t, e)
-		files := make([]int, room)
-		n, got, cut, e := RecvRights(b, make([]byte, 1), files)
-		ok(t, e)
-		if n != 1 || got != room || !cut {
-			t.Errorf("room for %d of 5: %d bytes and %d descriptors, cut: %v", room, n, got, cut)
-		}
-		for _, fd := range files[:got] {
-			ok(t, Close(fd))
+	for count := 1; count <= len(list); count++ {
+		for room := range count {
+			_, e := SendRights(a, []byte("a"), list[:count])
+			ok(t, e)
+			files := make([]int, room)
+			n, got, cut, e := RecvRights(b, make([]byte, 1), files)
+			ok(t, e)
+			if n != 1 || got != room || !cut {
+				t.Errorf("room for %d of %d: %d bytes and %d descriptors, cut: %v", room, count, n, got, cut)
+			}
+			for _, fd := range files[:got] {
+				ok(t, Close(fd))
+			}
 		}
 	}
 	for range 100 {
