@@ -58,7 +58,7 @@ func target(addr netip.AddrPort) unix.SockaddrInet4 {
 // interface the handshake is nearly always over when it returns, but a failure
 // shows only later.
 func (g *generator) startConnect(to *unix.SockaddrInet4, from source) (fd int, err error) {
-	fd, e := sys.Socket(unix.AF_INET)
+	fd, e := sys.Socket(unix.AF_INET, unix.SOCK_STREAM)
 	if e != 0 {
 		return -1, os.NewSyscallError("socket", e)
 	}

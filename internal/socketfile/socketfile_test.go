@@ -412,7 +412,6 @@ func TestAThousandStarts(t *testing.T) {
 			servers, errs := make([]started, n), make([]error, n)
 			var all sync.WaitGroup
 			begin := make(chan struct{})
-			defer sys.SetHooks(&sys.Hooks{Trace: func(sys.Call) { runtime.Gosched() }})() // so that they really mix
 			for i := range n {
 				all.Go(func() {
 					<-begin

@@ -10,7 +10,7 @@ import (
 
 const opRecvBatch = OpRecvmmsg
 
-var recvBatchArgs = fmt.Sprintf("%d, DONTWAIT|TRUNC", BatchSize)
+var recvBatchArgs = fmt.Sprintf("%d, DONTWAIT", BatchSize)
 
 // mmsghdr is struct mmsghdr of recvmmsg(2) and sendmmsg(2). Go pads it as C
 // does: to 64 bytes, on 32-bit machines to 32.
@@ -44,15 +44,14 @@ func (b *Batch) recv(fd int) (int, Errno) {
 		b.heads[i].head.Namelen = unix.SizeofSockaddrAny // the kernel wrote what it used
 	}
 	n, e := ret3(unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&b.heads)), BatchSize,
-		unix.MSG_DONTWAIT|unix.MSG_TRUNC, 0, 0))
+		unix.MSG_DONTWAIT, 0, 0))
 	b.used = max(n, 0)
 	return n, e
 }
 
-// length is how much of datagram i is there. The kernel's number is the whole
-// length, because of MSG_TRUNC.
+// length is how much of datagram i is there.
 func (b *Batch) length(i int) (n int, truncated bool) {
-	return min(int(b.heads[i].length), b.size), b.heads[i].head.Flags&unix.MSG_TRUNC != 0
+	return int(b.heads[i].length), b.heads[i].head.Flags&unix.MSG_TRUNC != 0
 }
 
 // From is the internet address that datagram i of the last Recv came from, the

@@ -164,9 +164,32 @@ func TestRecv(t *testing.T) {
 	}
 }
 
+// Neither call ever waits, even on a socket that does.
+func TestBatchNeverBlocks(t *testing.T) {
+	to := fmt.Sprintf("@iomux blocks%d", time.Now().UnixNano())
+	receiver, fd := boundUnix(t, to), boundUnix(t, "")
+	for _, s := range []int{receiver, fd} {
+		check(t, unix.SetNonblock(s, false))
+	}
+	in, out := NewBatch(100), NewSendBatch(1<<20)
+	if n, e := in.Recv(receiver); n != 0 || e != unix.EAGAIN {
+		t.Errorf("Recv: %d, %v", n, e)
+	}
+	for {
+		for out.Len() < BatchSize {
+			out.Add(nil, netip.AddrPort{}, to)
+		}
+		n, e := out.Send(fd)
+		if e == unix.EAGAIN && n == 0 {
+			break
+		}
+		ok(t, e)
+	}
+}
+
 func TestBatchLengths(t *testing.T) {
 	b := NewBatch(5)
-	for i, n := range []uint32{0, 5, 9} {
+	for i, n := range []uint32{0, 5, 5} {
 		b.heads[i].length = n
 	}
 	b.heads[2].head.Flags = unix.MSG_TRUNC

@@ -258,6 +258,40 @@ func TestBatchUnix(t *testing.T) {
 	}
 }
 
+// A batch serves sockets of all families, and each datagram has its own sender,
+// whatever lay in its place before.
+func TestBatchReused(t *testing.T) {
+	dir := t.TempDir()
+	in, out := NewBatch(100), NewSendBatch(100)
+	name := filepath.Join(dir, "a name that is longer than an address of IPv6")
+	to := filepath.Join(dir, "to")
+	receiver, unnamed, named := boundUnix(t, to), boundUnix(t, ""), boundUnix(t, name)
+	from4, addr4 := bound(t, "127.0.0.1")
+	from6, addr6 := bound(t, "::1")
+	for i, c := range []struct {
+		from, at int
+		to       netip.AddrPort
+		name     string
+		want     arrived
+	}{
+		{from: from4, at: from4, to: addr4, want: arrived{from: addr4}},
+		{from: unnamed, at: receiver, name: to},
+		{from: from6, at: from6, to: addr6, want: arrived{from: addr6}},
+		{from: named, at: receiver, name: to, want: arrived{name: name}},
+		{from: from4, at: from4, to: addr4, want: arrived{from: addr4}},
+		{from: named, at: receiver, name: to, want: arrived{name: name}},
+		{from: unnamed, at: receiver, name: to},
+	} {
+		out.Add(nil, c.to, c.name)
+		if n, e := out.Send(c.from); n != 1 || e != 0 {
+			t.Fatalf("Send %d: %d, %v", i, n, e)
+		}
+		if got := take(t, in, c.at, 1); got[0] != c.want {
+			t.Errorf("datagram %d: %+v, want %+v", i, got[0], c.want)
+		}
+	}
+}
+
 // A datagram that cannot be sent stops those behind it, not those before it;
 // dropped, it is out of the way.
 func TestSendBatchFails(t *testing.T) {
@@ -365,6 +399,27 @@ func TestSendBatchModel(t *testing.T) {
 	}
 	if cap(out.bytes) > 5*limit || cap(out.queue) > 5*(BatchSize+limit/16) {
 		t.Errorf("room for %d bytes and %d datagrams, and the limit is %d", cap(out.bytes), cap(out.queue), limit)
+	}
+}
+
+// A queue that is always nearly full moves no more bytes than it sends.
+func TestSendBatchMoves(t *testing.T) {
+	out := NewSendBatch(10_000)
+	p := make([]byte, 100)
+	for out.Add(p, netip.AddrPort{}, "") {
+	}
+	sent, moved := 0, 0
+	for range 10_000 {
+		before := out.begin
+		out.Drop()
+		out.Add(p, netip.AddrPort{}, "")
+		sent += len(p)
+		if out.begin < before {
+			moved += out.Size()
+		}
+	}
+	if out.Size() != 10_000 || moved == 0 || moved > sent {
+		t.Errorf("moved %d bytes to send %d; %d wait", moved, sent, out.Size())
 	}
 }
 

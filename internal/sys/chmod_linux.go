@@ -21,7 +21,7 @@ func chmodByProc(path string, mode uint32) Errno {
 	if e != 0 {
 		return e
 	}
-	defer unix.Close(fd)
+	defer func() { _ = unix.Close(fd) }()
 	var st unix.Stat_t
 	if _, e := ret(0, unix.Fstat(fd, &st)); e != 0 {
 		return e

@@ -18,8 +18,10 @@ type sender struct {
 func newSender() *sender {
 	s := new(sender)
 	for i := range s.heads {
-		s.heads[i].head.Iov = &s.pieces[i]
-		s.heads[i].head.SetIovlen(1)
+		head := &s.heads[i].head
+		head.Name = (*byte)(unsafe.Pointer(&s.receivers[i]))
+		head.Iov = &s.pieces[i]
+		head.SetIovlen(1)
 	}
 	return s
 }
@@ -37,11 +39,7 @@ func (b *SendBatch) send(fd, count int) (int, Errno) {
 			count = i
 			break
 		}
-		head := &b.heads[i].head
-		head.Name, head.Namelen = nil, size
-		if size > 0 {
-			head.Name = (*byte)(unsafe.Pointer(&b.receivers[i]))
-		}
+		b.heads[i].head.Namelen = size
 		b.pieces[i].Base = unsafe.SliceData(b.bytes[at:])
 		b.pieces[i].SetLen(o.size)
 		at += o.size

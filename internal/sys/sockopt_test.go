@@ -169,10 +169,10 @@ func TestSocketKind(t *testing.T) {
 		}
 		ok(t, e)
 		defer Close(fd)
-		switch {
-		case c.family == unix.AF_UNIX:
+		switch c.family {
+		case unix.AF_UNIX:
 			ok(t, BindUnix(fd, filepath.Join(dir, string(rune('a'+i)))))
-		case c.family == unix.AF_INET:
+		case unix.AF_INET:
 			ok(t, Bind(fd, netip.MustParseAddrPort("127.0.0.1:0")))
 		}
 		if c.listen {

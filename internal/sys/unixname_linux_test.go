@@ -39,6 +39,7 @@ func TestRawUnixName(t *testing.T) {
 		{long, 111, long}, // no room for the NUL, which the length counts
 		{long, 110, long},
 		{"/x", 1000, "/x"},
+		{"\x00abc", 1000, "@abc" + strings.Repeat("\x00", 106)}, // no more than the structure
 	} {
 		var sa unix.RawSockaddrAny
 		sa.Addr.Family = unix.AF_UNIX
