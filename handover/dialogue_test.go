@@ -43,11 +43,6 @@ func knock(t *testing.T, path string) peer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newPeer(t, conn)
-}
-
-func newPeer(t *testing.T, conn *net.UnixConn) peer {
-	t.Helper()
 	t.Cleanup(func() { conn.Close() })
 	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
@@ -189,9 +184,11 @@ func fake(t *testing.T, play func(p peer)) (path string) {
 		if err != nil {
 			return // nobody came
 		}
-		p := newPeer(t, conn)
-		play(p)
-		conn.Close()
+		defer conn.Close()
+		if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+			t.Error(err)
+		}
+		play(peer{t, conn})
 	}()
 	return path
 }

@@ -5,6 +5,8 @@ package handover
 import (
 	"errors"
 	"fmt"
+	"os"
+	"strings"
 	"sync"
 	"testing"
 
@@ -111,3 +113,55 @@ func TestListenFaults(t *testing.T) {
 		}
 	}
 }
+
+// A process that has no descriptor left to accept with says so, waits, and goes on.
+func TestNoDescriptorToAccept(t *testing.T) {
+	leaktest.Check(t)
+	path := place(t)
+	p := precede(t, listenAt(t, path), path, none)
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	// The lowest free number is the client's, and there is no other.
+	var free []int
+	for range 2 {
+		fd, errno := sys.Dup(int(null.Fd()))
+		if errno != 0 {
+			t.Fatal(errno)
+		}
+		free = append(free, fd)
+	}
+	closeNumbers(free)
+	low := limit
+	assign(&low.Cur, free[1])
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &low); err != nil {
+		t.Fatal(err)
+	}
+	restore := func() {
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+			t.Error(err)
+		}
+	}
+	defer restore()
+	c := knock(t, path)
+	line := receive(t, p.log)
+	restore()
+	if !strings.Contains(line, "cannot accept") || !strings.Contains(line, unix.EMFILE.Error()) {
+		t.Errorf("the log says %s", line)
+	}
+	c.say("iomux-handover 1\n")
+	if got := c.hear(); !strings.HasPrefix(got, "{") {
+		t.Errorf("then it says %q", got)
+	}
+	c.conn.Close()
+	takeOver(t, p)
+}
+
+// assign sets a field whose type differs from system to system.
+func assign[T int64 | uint64](field *T, n int) { *field = T(n) }

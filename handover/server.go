@@ -69,7 +69,7 @@ func listen(path string) (*Server, error) {
 		return nil, fmt.Errorf("socket: %w", errno)
 	}
 	f := os.NewFile(uintptr(fd), path)
-	defer f.Close() // newServer has a duplicate
+	defer func() { _ = f.Close() }() // newServer has a duplicate
 	file, unlock, err := socketfile.Bind(fd, path, mode)
 	if err != nil {
 		return nil, err

@@ -493,7 +493,7 @@ func TestPredecessorIsSlow(t *testing.T) {
 // A context that has ended ends the next step too, whose deadline comes later.
 func TestStepAfterTheEnd(t *testing.T) {
 	leaktest.Check(t)
-	path := fake(t, func(p peer) { p.hear() })
+	path := fake(t, func(peer) {})
 	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: path, Net: "unix"})
 	if err != nil {
 		t.Fatal(err)

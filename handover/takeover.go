@@ -118,7 +118,7 @@ func collect(t *talk, path string) (*Takeover, error) {
 		return nil, err
 	}
 	own := os.NewFile(uintptr(files[0]), path)
-	defer own.Close() // newServer has a duplicate
+	defer func() { _ = own.Close() }() // newServer has a duplicate
 	sockets, err := h.sockets(files[1:])
 	if err != nil {
 		return nil, err

@@ -168,6 +168,20 @@ func (a address) unix() bool { return strings.HasPrefix(a.scheme, "unix") }
 // packet reports whether a is for datagrams.
 func (a address) packet() bool { return strings.HasPrefix(a.scheme, "udp") || a.scheme == "unixgram" }
 
+// SplitURL makes of an address what package net's Dial takes: "tcp6" and
+// "[::1]:7000" of tcp6://[::1]:7000, "unixgram" and "@name" of unixgram:@name. No
+// name is looked up. Any goroutine may call it. Errors: ErrAddress.
+func SplitURL(url string) (network, address string, err error) {
+	a, err := parseAddress(url)
+	switch {
+	case err != nil:
+		return "", "", err
+	case a.unix():
+		return a.scheme, a.name, nil
+	}
+	return a.scheme, net.JoinHostPort(a.host, strconv.Itoa(int(a.port))), nil
+}
+
 // at is a where the kernel has bound it, of which getsockname(2) tells.
 func (a address) at(bound netip.AddrPort) address {
 	a.host, a.port = bound.Addr().String(), bound.Port()

@@ -261,6 +261,26 @@ func loopback(t *testing.T) net.Interface {
 	return list[i]
 }
 
+// A URL in package net's words.
+func TestSplitURL(t *testing.T) {
+	for url, want := range map[string][2]string{
+		"tcp://127.0.0.1:7000":     {"tcp", "127.0.0.1:7000"},
+		"TCP6://[::1]:7000":        {"tcp6", "[::1]:7000"},
+		"udp4://no.such.invalid:0": {"udp4", "no.such.invalid:0"},
+		"udp://[fe80::1%25eth0]:1": {"udp", "[fe80::1%eth0]:1"},
+		"unix:///run/a%20b":        {"unix", "/run/a b"},
+		"unixpacket:x":             {"unixpacket", "x"},
+		"unixgram:./@x":            {"unixgram", "./@x"},
+		"http://127.0.0.1:80":      {},
+		"unix://x":                 {},
+	} {
+		network, address, err := SplitURL(url)
+		if network != want[0] || address != want[1] || (err == nil) != (want[0] != "") || err != nil && !errors.Is(err, ErrAddress) {
+			t.Errorf("%s: got %q, %q, %v, want %q", url, network, address, err, want)
+		}
+	}
+}
+
 // What the kernel has bound makes a URL that Listen takes.
 func TestAddressAt(t *testing.T) {
 	a := address{scheme: "tcp6", host: "localhost"}

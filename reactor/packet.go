@@ -15,7 +15,7 @@ import (
 
 // Peer is the other side of a datagram: who sent it, or is to get it.
 type Peer struct {
-	// Addr is the address of a UDP peer.
+	// Addr is the address of a UDP peer; a zone is the number of an interface.
 	Addr netip.AddrPort
 	// Name is that of a Unix socket: a path, or "@" and an abstract name
 	// (Linux). A sender that is not bound has none, and cannot be answered.
@@ -191,10 +191,10 @@ func (s *PacketConn) settle() {
 		return
 	}
 	s.flush()
-	switch {
-	case s.state == packetClosing:
+	switch s.state {
+	case packetClosing:
 		s.finish()
-	case s.state == packetOpen:
+	case packetOpen:
 		s.watch()
 	}
 }

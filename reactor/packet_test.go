@@ -386,6 +386,26 @@ func closedPort(t *testing.T) string {
 	return c.LocalAddr().String()
 }
 
+// One socket serves all peers where that is asked for.
+func TestOnePacketSocket(t *testing.T) {
+	everywhere(t, func(t *testing.T, o Options) {
+		o.Loops = 3
+		g, _ := openGroup(t, o)
+		ln, err := g.ListenPacket("udp4://127.0.0.1:0", echoPackets, ListenOptions{Balance: RoundRobin})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := len(ln.Conns()); n != 1 {
+			t.Errorf("%d sockets, want 1", n)
+		}
+		for range 10 {
+			c := packetDial(t, ln.Addr())
+			send(t, c, "hello")
+			expectPacket(t, c, "hello")
+		}
+	})
+}
+
 // Of several loops each has a socket where the kernel spreads peers, and a peer
 // stays with its loop.
 func TestPeersAreSpread(t *testing.T) {

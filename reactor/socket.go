@@ -155,12 +155,7 @@ func (s *sockets) close() {
 }
 
 // url is the address, with the port that it got.
-func (s *sockets) url() string {
-	if s.address.unix() {
-		return s.address.String()
-	}
-	return s.address.scheme + "://" + s.inet.String()
-}
+func (s *sockets) url() string { return s.address.at(s.inet).String() }
 
 // netAddr is the address in package net's form.
 func (s *sockets) netAddr() net.Addr {

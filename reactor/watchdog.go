@@ -147,7 +147,7 @@ func (d *watchdog) tell(l *Loop) {
 		return
 	}
 	d.logged = now
-	l.log.Warn("a callback holds its loop up", "loop", l.number, "longer than", d.limit, "stack", stackOf(*who))
+	l.log.Warn("a callback holds its loop up", "loop", l.number, "limit", d.limit, "stack", stackOf(*who))
 }
 
 // stackOf finds a goroutine in the trace of all. One that is too far behind in it

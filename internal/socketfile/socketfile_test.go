@@ -408,7 +408,7 @@ func TestAThousandStarts(t *testing.T) {
 			if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 				t.Fatal(err)
 			}
-			n = int(min(uint64(n), uint64(limit.Cur)/4)) // a start has up to three descriptors
+			n = int(min(float64(n), float64(limit.Cur)/4)) // a start has up to three descriptors
 			servers, errs := make([]started, n), make([]error, n)
 			var all sync.WaitGroup
 			begin := make(chan struct{})
