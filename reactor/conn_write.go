@@ -150,26 +150,18 @@ func (c *Conn) writeMessage(p []byte) (int, error) {
 		return 0, fmt.Errorf("reactor: write to %v: %w (%d bytes, at most %d)", c.name(), ErrMessageSize, len(p), maxMessage)
 	}
 	if c.out.len() == 0 && !c.blocked {
-		for {
-			l.counts.Writes++
-			n, errno := sys.Write(int(c.fd), p)
-			switch {
-			case errno == 0:
-				l.counts.BytesOut += uint64(n)
-				c.progress = true
-				c.touch()
-				return n, nil
-			case errno == unix.EINTR:
-				continue
-			case errno == unix.EAGAIN:
-				l.counts.Again++
-			case errno == unix.EMSGSIZE:
-				return 0, fmt.Errorf("reactor: write to %v: %w: %w", c.name(), ErrMessageSize, errno)
-			default:
-				c.fail("write", errno)
-				return 0, c.reason()
-			}
-			break
+		errno := c.sendMessage(p)
+		switch errno {
+		case 0:
+			c.touch()
+			return len(p), nil
+		case unix.EAGAIN:
+			l.counts.Again++
+		case unix.EMSGSIZE:
+			return 0, fmt.Errorf("reactor: write to %v: %w: %w", c.name(), ErrMessageSize, errno)
+		default:
+			c.fail("write", errno)
+			return 0, c.reason()
 		}
 	}
 	if c.out.len()+len(p)+messageHead > c.options().WriteLimit {
@@ -183,6 +175,19 @@ func (c *Conn) writeMessage(p []byte) (int, error) {
 	c.block(false)
 	c.touch()
 	return len(p), nil
+}
+
+// sendMessage gives the kernel one message, whole or not at all.
+func (c *Conn) sendMessage(p []byte) (errno sys.Errno) {
+	for errno = unix.EINTR; errno == unix.EINTR; {
+		c.loop().counts.Writes++
+		_, errno = sys.Write(int(c.fd), p)
+	}
+	if errno == 0 {
+		c.loop().counts.BytesOut += uint64(len(p))
+		c.progress = true
+	}
+	return errno
 }
 
 // offerMessage sends the first message that waits.

@@ -67,6 +67,11 @@ func (ln *Listener) hold(on bool) {
 	}
 }
 
+// OwnFile makes the file of an adopted Unix socket this listener's, to be removed
+// when it closes: for a successor, once its predecessor has left. Errors: lstat(2)'s,
+// and EEXIST where something else has come in the file's place.
+func (ln *Listener) OwnFile() error { return ln.file.own(ln.sockets.address) }
+
 // Files returns duplicates of the listening sockets, to be passed to a successor:
 // while any of them is open, clients can connect. There is one for each loop where
 // the kernel spreads connections (see Balance), and all of them must be passed on,

@@ -174,11 +174,29 @@ func bind(fd int, path string, mode uint32) (*File, error) {
 			return nil, fmt.Errorf("chmod %q: %w", path, errno)
 		}
 	}
+	return newFile(path, id), nil
+}
+
+func newFile(path string, id sys.FileID) *File {
 	f := &File{path, id}
 	if dir, err := os.Getwd(); err == nil && !filepath.IsAbs(path) {
 		f.Path = dir + "/" + path // a later chdir does not lead astray; not cleaned, see lockDirectory
 	}
-	return f, nil
+	return f
+}
+
+// Found is the file of a socket that another process has bound to path and passed
+// on. Any goroutine may call it. Errors: EEXIST when what is there is no socket, and
+// lstat's.
+func Found(path string) (*File, error) {
+	id, mode, _, errno := sys.Lstat(path)
+	switch {
+	case errno != 0:
+		return nil, fmt.Errorf("lstat %q: %w", path, errno)
+	case mode&unix.S_IFMT != unix.S_IFSOCK:
+		return nil, fmt.Errorf("%w: %q is %s, not a socket", unix.EEXIST, path, kindOf(mode))
+	}
+	return newFile(path, id), nil
 }
 
 // unlinkSame removes path if it is still the socket that id says.
