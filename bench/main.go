@@ -51,8 +51,9 @@ func verbs() []verb {
 		{"run", "[flags]", "measure; print tables; write the results and a report as a page", runVerb},
 		{"list", "", "what scenarios and peers there are", listVerb},
 		{"report", "[flags] RESULTS", "show results again, as tables, a page, or text for benchstat", reportVerb},
-		{"compare", "OLD NEW", "say what differs between two results", compareVerb},
-		{"gate", "[flags] OLD NEW", "fail if the new results are worse", gateVerb},
+		{"versus", "[flags] DIR_OR_REVISION", "measure a peer beside its state there, and say what differs", versusVerb},
+		{"compare", "[flags] OLD NEW", "say what differs between results, of one file or several each", compareVerb},
+		{"gate", "[flags] [OLD NEW]", "fail if a peer is worse: than in results, or with --against than in a revision", gateVerb},
 		{"selfcheck", "[flags]", "show what the suite can tell, and what its generator costs", selfcheckVerb},
 		{"schema", "", "the JSON schema of results", schemaVerb},
 	}
@@ -112,29 +113,49 @@ func help(w io.Writer) int {
 	fmt.Fprintln(w, "\nusage: go run ./bench [VERB] [flags]")
 	fmt.Fprintln(w, "\nverbs:")
 	for _, v := range verbs() {
-		fmt.Fprintf(w, "  %-27s %s\n", v.name+" "+v.usage, v.about)
+		fmt.Fprintf(w, "  %-31s %s\n", v.name+" "+v.usage, v.about)
 	}
 	fmt.Fprintln(w, "\nWithout a verb it is run: a quick suite of some three minutes. bench VERB --help tells a verb's flags.")
 	return 0
 }
 
-// parse reads the flags of a verb and returns the arguments behind them, of which
-// there must be as many as named.
+// parse reads the flags of a verb, which may stand before and behind its arguments,
+// and returns these, of which there must be as many as named.
 func parse(f *flag.FlagSet, args []string, stdout io.Writer, named ...string) ([]string, error) {
-	f.SetOutput(io.Discard) // one clear line is command's to write
-	err := f.Parse(args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprintf(stdout, "usage: go run ./bench %s\n", strings.Join(append([]string{f.Name(), "[flags]"}, named...), " "))
-		f.SetOutput(stdout)
-		f.PrintDefaults()
+	found, err := parseSome(f, args, stdout, named...)
+	if err != nil {
 		return nil, err
-	case err != nil:
-		return nil, usagef("%w; try --help", err)
-	case f.NArg() > len(named):
-		return nil, usagef("unknown argument %q", f.Arg(len(named)))
-	case f.NArg() < len(named):
-		return nil, usagef("missing %s; try --help", named[f.NArg()])
 	}
-	return f.Args(), nil
+	return found, exactly(found, named)
+}
+
+// parseSome is parse for a verb that needs its arguments only with some flags.
+func parseSome(f *flag.FlagSet, args []string, stdout io.Writer, named ...string) (found []string, err error) {
+	f.SetOutput(io.Discard) // one clear line is command's to write
+	for {
+		err := f.Parse(args)
+		switch {
+		case errors.Is(err, flag.ErrHelp):
+			fmt.Fprintf(stdout, "usage: go run ./bench %s\n", strings.Join(append([]string{f.Name(), "[flags]"}, named...), " "))
+			f.SetOutput(stdout)
+			f.PrintDefaults()
+			return nil, err
+		case err != nil:
+			return nil, usagef("%w; try --help", err)
+		case f.NArg() == 0:
+			return found, nil
+		}
+		found, args = append(found, f.Arg(0)), f.Args()[1:]
+	}
+}
+
+// exactly refuses arguments that are not as many as named.
+func exactly(found, named []string) error {
+	switch {
+	case len(found) > len(named):
+		return usagef("unknown argument %q", found[len(named)])
+	case len(found) < len(named):
+		return usagef("missing %s; try --help", named[len(found)])
+	}
+	return nil
 }

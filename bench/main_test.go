@@ -50,13 +50,34 @@ func TestBadInput(t *testing.T) {
 		"compare",
 		"compare a",
 		"compare a b c",
+		"compare a,a b",
+		"compare a b,./b",
+		"compare --drift much a b",
+		"compare --drift -1% a b",
+		"versus",
+		"versus a b",
+		"versus --rounds 0 a",
+		"versus a --rounds 0",
+		"versus --rounds 9 --max-rounds 8 a",
+		"versus --max-rounds 1001 a",
+		"versus --peer nobody a",
+		"versus --peer iomux,gnet a",
+		"versus --peer netpoll --scenarios 100x64,chat2w1 a",
+		"versus --peer c_udp a",
+		"versus --scenarios 0x64 a",
+		"versus --out x/ a",
 		"gate a",
+		"gate a b --rounds 9",
+		"gate --drift 5% --against a",
+		"gate --against a b",
+		"gate --rounds 0 --against a",
 		"gate --max-regress lots a b",
 		"gate --max-regress -1% a b",
 		"gate --max-regress NaN a b",
 		"selfcheck --scenario rate10k",
 		"selfcheck --scenario x",
 		"selfcheck --rounds 0",
+		"selfcheck --max-rounds 1001",
 	} {
 		t.Run(line, func(t *testing.T) {
 			status, stdout, stderr := bench(t, line)
@@ -106,7 +127,7 @@ func TestList(t *testing.T) {
 // that needs nothing but Go.
 func TestWholeWay(t *testing.T) {
 	prefix := filepath.Join(t.TempDir(), "new", "results")
-	const short = "--rounds 6 --dur 20ms --warm 1ms --nice 0 --pin=false"
+	const short = "--rounds 7 --dur 50ms --warm 1ms --nice 0 --pin=false"
 	status, stdout, stderr := bench(t, "run "+short+" --scenarios 2x8,framed2,rate1k,churn2,idle10,udp2x8p2,chat3w2,slow1,3xmix100p2 --out "+prefix, "--peers", "gonet,twin=gonet")
 	if status != 0 {
 		t.Fatalf("status %d: %s%s", status, stdout, stderr)
@@ -119,8 +140,8 @@ func TestWholeWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, o := range r.Scenarios {
-		if len(o.Rows) != 2 || len(o.Rows[0].Samples) != 6 || !(o.Rows[1].Measure(result.Rate).Median > 0) {
-			t.Errorf("%s: %+v", o.Scenario.Name, o)
+		if len(o.Rows) != 2 || len(o.Rows[0].Samples) != 7 || !(o.Rows[1].Measure(result.Rate).Median > 0) {
+			t.Fatalf("%s: %+v, skipped %v", o.Scenario.Name, o, r.Skipped)
 		}
 	}
 	page, err := os.ReadFile(prefix + ".html")
@@ -136,7 +157,9 @@ func TestWholeWay(t *testing.T) {
 	if status, stdout, stderr := bench(t, "compare "+same); status != 0 || !strings.Contains(stdout, "twin") {
 		t.Errorf("compare: status %d, said %q and %q", status, stdout, stderr)
 	}
-	if status, _, stderr := bench(t, "gate --peer twin "+same); status != 0 {
+	// So short runs differ by a lot.
+	const lax = "--drift 500% --max-regress 500% --peer twin "
+	if status, _, stderr := bench(t, "gate "+lax+same); status != 0 {
 		t.Errorf("gate: status %d, said %q", status, stderr)
 	}
 	if status, _, _ := bench(t, "gate "+same); status != exitFailure {
@@ -150,8 +173,43 @@ func TestWholeWay(t *testing.T) {
 	if status, _, stderr := bench(t, "gate --peer twin "+prefix+".json "+prefix+".lacking"); status != exitFailure || !strings.Contains(stderr, "has no twin in 2x8") {
 		t.Errorf("gate: status %d, said %q", status, stderr)
 	}
-	if status, _, stderr := bench(t, "gate --max-regress 500% --peer twin "+prefix+".json "+prefix+".worse"); status != 0 {
+	if status, _, stderr := bench(t, "gate "+lax+prefix+".json "+prefix+".worse"); status != 0 {
 		t.Errorf("gate: status %d, said %q", status, stderr)
+	}
+}
+
+// TestVersus: a peer beside itself, shown again, and as a gate.
+func TestVersus(t *testing.T) {
+	prefix := filepath.Join(t.TempDir(), "results")
+	short := []string{"--peer", "gonet", "--dur", "50ms", "--warm", "1ms", "--nice", "0", "--pin=false", "--scenarios", "2x8,churn2"}
+	status, stdout, stderr := bench(t, "versus ..", append(short, "--rounds", "9", "--max-rounds", "18", "--out", prefix)...)
+	if status != 0 || !strings.Contains(stdout, "the same program") || !strings.Contains(stdout, "new/old [99 %]") {
+		t.Fatalf("status %d: %s%s", status, stdout, stderr)
+	}
+	told := stdout[strings.LastIndex(stdout, "scenario "):]
+	if strings.Contains(told, string(result.TooFew)) || strings.Count(told, " rounds ") != 2 {
+		t.Errorf("%s", told)
+	}
+	if status, stdout, stderr := bench(t, "report "+prefix+".json"); status != 0 || !strings.HasSuffix(stdout, told) {
+		t.Errorf("report: status %d, said %q and %q, want %q", status, stdout, stderr, told)
+	}
+	if page, err := os.ReadFile(prefix + ".html"); err != nil || !bytes.Contains(page, []byte("New against old, 2 comparisons")) {
+		t.Errorf("page: %v", err)
+	}
+	// A gate that can be missed by no chance, and one for which there is too little.
+	lax := append(short, "--max-regress", "1000%", "--rounds", "11", "--max-rounds", "11", "--out", "")
+	if status, stdout, stderr := bench(t, "gate --against ..", lax...); status != 0 && !strings.Contains(stderr, "nothing could be judged") {
+		t.Errorf("gate: status %d: %s%s", status, stdout, stderr)
+	}
+	lax = append(short, "--rounds", "2", "--max-rounds", "2", "--out", "")
+	if status, _, stderr := bench(t, "gate --against ..", lax...); status != exitFailure || !strings.Contains(stderr, "nothing could be judged") {
+		t.Errorf("gate: status %d: %s", status, stderr)
+	}
+	if status, _, stderr := bench(t, "versus no-such-revision", append(short, "--out", prefix+"x")...); status != exitFailure || !strings.Contains(stderr, "neither a directory") {
+		t.Errorf("status %d, said %q", status, stderr)
+	}
+	if left, _ := filepath.Glob(prefix + "x*"); len(left) > 0 {
+		t.Errorf("%q is left", left)
 	}
 }
 

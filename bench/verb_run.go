@@ -24,6 +24,9 @@ import (
 // resultsDir is where results go unless told otherwise.
 const resultsDir = "bench-results"
 
+// maxRounds is what a measurement may be asked for.
+const maxRounds = 1000
+
 // stamp names results by the second in which they began.
 const stamp = "20060102T150405Z"
 
@@ -32,8 +35,14 @@ func runVerb(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	if err != nil {
 		return err
 	}
+	_, err = measure(ctx, o, prefix, stdout, stderr)
+	return err
+}
+
+// measure runs what is asked for, shows it, and keeps it in files of that name.
+func measure(ctx context.Context, o run.Options, prefix string, stdout, stderr io.Writer) (*result.Report, error) {
 	if err := claim(prefix); err != nil {
-		return err
+		return nil, err
 	}
 	watch := newWatch(stdout, stderr)
 	watch.save = func(r *result.Report) error { return keep(r, prefix) }
@@ -43,7 +52,7 @@ func runVerb(ctx context.Context, args []string, stdout, stderr io.Writer) error
 		if errors.Is(err, context.Canceled) {
 			err = errors.New("interrupted: nothing was measured")
 		}
-		return errors.Join(err, disclaim(prefix))
+		return nil, errors.Join(err, disclaim(prefix))
 	}
 	// What was measured before an interruption is kept all the same.
 	if kept := keep(r, prefix); kept != nil {
@@ -54,7 +63,7 @@ func runVerb(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	if err == nil && r.Failed() {
 		err = errors.New("a peer failed; see the lines above that begin with skipped")
 	}
-	return err
+	return r, err
 }
 
 // runFlags turns the command line into options and what the files are to be
@@ -63,15 +72,10 @@ func runFlags(args []string, stdout io.Writer) (o run.Options, prefix string, er
 	f := flag.NewFlagSet("run", flag.ContinueOnError)
 	scenarios := f.String("scenarios", "quick", "`scenarios` with commas between; quick and all stand for many; bench list tells what there is")
 	peers := f.String("peers", "quick", "`peers` with commas between, each with flags of its own and a name if need be: \"c_epoll,iomux,b=iomux -backend poll\"; quick and all stand for many; ratios are to the first that can do a scenario")
-	f.StringVar(&prefix, "out", filepath.Join(resultsDir, time.Now().UTC().Format(stamp)), "what to call the files, without .json and .html; empty writes none")
 	f.IntVar(&o.Rounds, "rounds", 9, "runs of each peer in each scenario; an interval takes 6")
-	f.DurationVar(&o.Duration, "dur", 400*time.Millisecond, "length of a run; many connections make it longer")
-	f.DurationVar(&o.Warm, "warm", 100*time.Millisecond, "what runs before it, unmeasured")
-	f.IntVar(&o.Loops, "loops", 1, "event loops of a server")
-	f.IntVar(&o.Procs, "procs", 0, "GOMAXPROCS of a server; 0 means as many as loops")
-	f.BoolVar(&o.Pin, "pin", true, "keep the generator and the server on CPUs of their own")
-	f.IntVar(&o.Nice, "nice", -15, "priority of both, where that is permitted; 0 leaves it")
+	settingFlags(f, &o)
 	f.BoolVar(&o.Calls, "calls", false, "count system calls with strace too, in runs of their own")
+	out := outFlag(f)
 	if _, err := parse(f, args, stdout); err != nil {
 		return o, "", err
 	}
@@ -81,11 +85,33 @@ func runFlags(args []string, stdout io.Writer) (o run.Options, prefix string, er
 	if o.Peers, err = run.ParseSpecs(*peers); err != nil {
 		return o, "", usagef("%w", err)
 	}
-	prefix = strings.TrimSuffix(prefix, ".json")
-	if strings.HasSuffix(prefix, "/") {
-		return o, "", usagef("--out %s: want the beginning of files' names, not a directory", prefix)
+	if prefix, err = out(); err != nil {
+		return o, "", err
 	}
 	return o, prefix, check(o)
+}
+
+// settingFlags are those that say how a run is made.
+func settingFlags(f *flag.FlagSet, o *run.Options) {
+	f.DurationVar(&o.Duration, "dur", 400*time.Millisecond, "length of a run; many connections make it longer")
+	f.DurationVar(&o.Warm, "warm", 100*time.Millisecond, "what runs before it, unmeasured")
+	f.IntVar(&o.Loops, "loops", 1, "event loops of a server")
+	f.IntVar(&o.Procs, "procs", 0, "GOMAXPROCS of a server; 0 means as many as loops")
+	f.BoolVar(&o.Pin, "pin", true, "keep the generator and the server on CPUs of their own")
+	f.IntVar(&o.Nice, "nice", -15, "priority of both, where that is permitted; 0 leaves it")
+}
+
+// outFlag is the flag for what the files are to be called; what it returns tells
+// that once flags are read.
+func outFlag(f *flag.FlagSet) func() (string, error) {
+	out := f.String("out", filepath.Join(resultsDir, time.Now().UTC().Format(stamp)), "what to call the files, without .json and .html; empty writes none")
+	return func() (string, error) {
+		prefix := strings.TrimSuffix(*out, ".json")
+		if strings.HasSuffix(prefix, "/") {
+			return "", usagef("--out %s: want the beginning of files' names, not a directory", prefix)
+		}
+		return prefix, nil
+	}
 }
 
 // check refuses what could not be measured, or not in bounded time.
@@ -94,7 +120,7 @@ func check(o run.Options) error {
 		name         string
 		n, low, high int
 	}{
-		{"rounds", o.Rounds, 1, 1000},
+		{"rounds", o.Rounds, 1, maxRounds},
 		{"loops", o.Loops, 1, 1024},
 		{"procs", o.Procs, 0, 1024},
 		{"nice", o.Nice, -20, 19},

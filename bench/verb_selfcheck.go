@@ -20,8 +20,8 @@ import (
 // that is found.
 const slowdown = 5
 
-// selfcheckVerb measures the suite itself: the same server twice must show no
-// difference, and one that was slowed must be found slower. What the generator
+// selfcheckVerb measures the suite itself: the same server beside itself must show
+// no difference, and one that was slowed must be found slower. What the generator
 // costs beside one in C is told.
 func selfcheckVerb(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	o, err := selfcheckFlags(args, stdout)
@@ -39,7 +39,8 @@ func selfcheckFlags(args []string, stdout io.Writer) (run.Options, error) {
 	f := flag.NewFlagSet("selfcheck", flag.ContinueOnError)
 	name := f.String("scenario", "100x64", "the scenario to do it with")
 	o := run.Options{Loops: 1, Pin: true}
-	f.IntVar(&o.Rounds, "rounds", 30, "runs of each side")
+	f.IntVar(&o.Rounds, "rounds", 30, "runs of each side, to begin with")
+	f.IntVar(&o.MaxRounds, "max-rounds", 240, "as many at most, where it is too noisy to say after fewer")
 	f.DurationVar(&o.Duration, "dur", 300*time.Millisecond, "length of a run")
 	f.DurationVar(&o.Warm, "warm", 100*time.Millisecond, "what runs before it, unmeasured")
 	f.IntVar(&o.Nice, "nice", -15, "priority, where that is permitted; 0 leaves it")
@@ -54,6 +55,9 @@ func selfcheckFlags(args []string, stdout io.Writer) (run.Options, error) {
 		return o, usagef("--scenario %s: want a plain closed loop, such as 100x64p16", *name)
 	}
 	o.Scenarios = []scenario.Scenario{s}
+	if o.MaxRounds > maxRounds {
+		return o, usagef("--max-rounds %d: want %d at most", o.MaxRounds, maxRounds)
+	}
 	return o, check(o)
 }
 
@@ -70,17 +74,17 @@ func generatorCost(ctx context.Context, o run.Options, stdout, stderr io.Writer)
 	return err
 }
 
-// discern compares three measurements: of one server, of the same again, and of
-// the same slowed down.
+// discern runs a server beside itself, and beside itself slowed down.
 func discern(ctx context.Context, o run.Options, stdout, stderr io.Writer) error {
-	var reports []*result.Report
-	for _, peers := range []string{"c_epoll,iomux", "c_epoll,iomux", fmt.Sprintf("c_epoll,iomux=iomux -slow %d", slowdown)} {
-		var err error
-		if o.Peers, err = run.ParseSpecs(peers); err != nil {
+	slower := fmt.Sprintf("iomux -slow %d", slowdown)
+	var found []result.Change
+	for _, peer := range []string{"iomux", slower} {
+		sides, err := run.ParseSpecs("iomux," + peer)
+		if err != nil {
 			return err
 		}
 		watch := newWatch(io.Discard, stderr)
-		r, err := run.Run(ctx, o, watch)
+		r, err := run.Run(ctx, o.Versus(sides[0], sides[1]), watch)
 		watch.close()
 		if err != nil {
 			return err
@@ -88,24 +92,22 @@ func discern(ctx context.Context, o run.Options, stdout, stderr io.Writer) error
 		if len(r.Skipped) > 0 {
 			return fmt.Errorf("skipped: %v", r.Skipped[0])
 		}
-		reports = append(reports, r)
+		found = append(found, r.Versus()...)
 	}
-	fmt.Fprintln(stdout, "\nthe same server again:")
-	same := result.Compare(reports[0], reports[1], "")
-	if err := report.Changes(stdout, same); err != nil {
+	fmt.Fprintf(stdout, "\niomux beside itself, and beside itself slowed by %d %%:\n", slowdown)
+	if err := report.Changes(stdout, found); err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "\nthe same server, slowed by %d %%:\n", slowdown)
-	slowed := result.Compare(reports[0], reports[2], "")
-	if err := report.Changes(stdout, slowed); err != nil {
-		return err
-	}
-	switch {
-	case same[0].Verdict == result.More || same[0].Verdict == result.Less:
-		return errors.New("the same server twice is said to differ: once in twenty times that is chance; try again, with more rounds, or on a quieter machine")
-	case !slowed[0].Worse():
-		return fmt.Errorf("in %d rounds this machine cannot tell %d %%: try more, or a quieter time", o.Rounds, slowdown)
+	switch same, slowed := found[0], found[1]; {
+	case same.Verdict == result.More || same.Verdict == result.Less:
+		return errors.New("a server beside itself is said to differ, which chance does once in a hundred times; try again")
+	case same.Verdict != result.Same:
+		return fmt.Errorf("in %s this machine cannot tell a server from itself: try more --max-rounds, or a quieter time", rounds(same))
+	case !slowed.Worse():
+		return fmt.Errorf("in %s this machine cannot tell %d %%: try more --max-rounds, or a quieter time", rounds(slowed), slowdown)
 	}
 	_, err := fmt.Fprintln(stdout, "\nThe suite finds the one and does not see the other.")
 	return err
 }
+
+func rounds(c result.Change) string { return fmt.Sprintf("%d rounds", c.Rounds) }

@@ -23,7 +23,7 @@ func FuzzReport(f *testing.F) {
 		}
 		f.Add(b.String())
 	}
-	const row = `{"format":1,"scenarios":[{"scenario":{"name":"x","kind":"KIND"},"base":"a","rows":[
+	const row = `{"format":1,"pair":{"old":"gnet","new":"iomux","alpha":X},"scenarios":[{"scenario":{"name":"x","kind":"KIND"},"base":"a","rows":[
 		{"peer":"a","samples":[{"cpu_ns":X,"per_conn":X,"rate":X}],"measures":{"cpu_ns":{"median":X,"low":X,"high":X,"ratio":{"median":X,"low":X,"high":X}}},"latency":[{"percent":X,"us":X},{"percent":99.99999999999999,"us":X},{"percent":50,"us":X}]},
 		{"peer":"iomux","samples":[{"cpu_ns":1e-300,"per_conn":5e-324}],"measures":{"cpu_ns":{"ratio":{"median":X,"low":1,"high":X}},"per_conn":{"median":X,"high":X}},"notes":{"a":X},"calls":{"b":X}},
 		{"peer":"gnet","samples":[{"round":1}],"measures":null},
@@ -47,7 +47,7 @@ func FuzzReport(f *testing.F) {
 				t.Errorf("%v in %s", err, p)
 			}
 		}
-		said := bytes.Join([][]byte{tables(t, r), benchText(t, r), changesText(t, r, r)}, nil)
+		said := bytes.Join([][]byte{tables(t, r), benchText(t, r), changesText(t, r, r), versusText(t, r)}, nil)
 		if i := bytes.IndexFunc(said, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' || r == 0x7f }); i >= 0 {
 			t.Errorf("a control character in %q", said)
 		}

@@ -61,7 +61,16 @@ func benchText(t *testing.T, r *result.Report) []byte {
 func changesText(t *testing.T, old, new *result.Report) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if err := Changes(&b, result.Compare(old, new, "")); err != nil {
+	if err := Changes(&b, result.Compare([]*result.Report{old}, []*result.Report{new}, "", result.Drift)); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func versusText(t *testing.T, r *result.Report) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := Changes(&b, r.Versus()); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
@@ -73,6 +82,7 @@ func TestGolden(t *testing.T) {
 	golden(t, "page.html", page(t, rich(t)))
 	old, new := changed(t, map[string]float64{"iomux": 1.1, "gnet": 0.93, hostile[0]: 2.5})
 	golden(t, "changes.txt", changesText(t, old, new))
+	golden(t, "versus.txt", versusText(t, versus(t)))
 }
 
 // The same report is the same text each time, however maps are ordered.

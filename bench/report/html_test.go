@@ -17,7 +17,9 @@ import (
 )
 
 func reports(t *testing.T) map[string]*result.Report {
-	return map[string]*result.Report{"reference": reference(t), "rich": rich(t), "empty": {Format: result.Format}}
+	pair := rich(t)
+	pair.Pair = result.NewPair(hostile[0], hostile[1], 1)
+	return map[string]*result.Report{"reference": reference(t), "rich": rich(t), "versus": versus(t), "hostile pair": pair, "empty": {Format: result.Format}}
 }
 
 func TestPageIsWellFormed(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 // refused or shown.
 func TestMutilated(t *testing.T) {
 	r := rich(t)
+	r.Pair = result.NewPair("gnet", "iomux", 1)
 	for _, o := range r.Scenarios {
 		for _, row := range o.Rows {
 			row.Samples = row.Samples[:min(7, len(row.Samples))]
@@ -55,7 +56,7 @@ func TestMutilated(t *testing.T) {
 				t.Errorf("no place: %s", p)
 			}
 		}
-		said := string(bytes.Join([][]byte{tables(t, odd), benchText(t, odd), changesText(t, odd, r), changesText(t, r, odd)}, nil))
+		said := string(bytes.Join([][]byte{tables(t, odd), benchText(t, odd), changesText(t, odd, r), changesText(t, r, odd), versusText(t, odd)}, nil))
 		for line := range strings.Lines(said) {
 			if strings.Contains(line, "NaN") || strings.Contains(line, "Inf") {
 				t.Errorf("what is not a number is shown: %s", line)

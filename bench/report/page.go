@@ -52,8 +52,15 @@ func newDocument(r *result.Report) document {
 		Settings: facts{"How it was measured", settings(r)},
 		Machine:  facts{"The machine", machineFacts(r)},
 	}
+	changes := r.Versus()
+	if len(changes) > 0 {
+		p.Tally = capital(Plain(r.Pair.New)) + " against " + Plain(r.Pair.Old) + ", " + summary(changes) + "."
+	}
 	for i, o := range r.Scenarios {
 		s := newSection(o, c, i)
+		if k := slices.IndexFunc(changes, func(c result.Change) bool { return c.Scenario == o.Scenario.Name }); k >= 0 {
+			s.Text, s.Tag = told(changes[k], r.Pair)
+		}
 		p.Sections, p.Short = append(p.Sections, s), append(p.Short, s.sentence)
 	}
 	for _, x := range r.Peers {
@@ -91,11 +98,22 @@ func leadText(r *result.Report) string {
 		}
 	}
 	text := fmt.Sprintf("%s under %s, over the loopback interface of one machine: %s. ", capital(plural(len(labels(r)), "server")), plural(len(r.Scenarios), "kind")+" of load", machine)
-	text += fmt.Sprintf("Each ran %s of %s s in every one, in turn with the others, with %s and GOMAXPROCS %d", plural(s.Rounds, "round"), trimmed(s.Seconds, 3), plural(s.Loops, "event loop"), s.Procs)
+	text += fmt.Sprintf("Each ran %s of %s s in every one, in turn with the others, with %s and GOMAXPROCS %d", rounds(r), trimmed(s.Seconds, 3), plural(s.Loops, "event loop"), s.Procs)
 	if s.Pinned {
 		return text + "; load generator and server had CPUs of their own."
 	}
 	return text + "; load generator and server shared the CPUs."
+}
+
+// rounds says how many there were of each server in each scenario.
+func rounds(r *result.Report) string {
+	text := plural(r.Setting.Rounds, "round")
+	for _, c := range r.Versus() {
+		if c.Rounds > r.Setting.Rounds {
+			return text + " or more"
+		}
+	}
+	return text
 }
 
 // caution says that a measurement had no peace; "" where it had.

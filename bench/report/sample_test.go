@@ -230,3 +230,22 @@ func changed(t testing.TB, factors map[string]float64) (old, new *result.Report)
 	}
 	return old, m.report(old.Peers, outcomes...)
 }
+
+// versus is a report of a pair: a change that costs something here and nothing
+// there, in one scenario is for the better, and in one cannot be told.
+func versus(t testing.TB) *result.Report {
+	m := newMaker(t, 20)
+	pair := func(name string, noise, factor float64) *result.Outcome {
+		return m.outcome(name, noise, server{"c_epoll", 5295, 504, 1008, 1.4, 0}, server{"old", 5430, 520, 1001, 3.9, 213}, server{"new", factor * 5430, 520, 1001, 3.9, factor * 213})
+	}
+	outcomes := []*result.Outcome{pair("100x64", 0.01, 1.06), pair("framed16", 0.01, 1), pair("churn64", 0.01, 0.8), pair("rate10k", 0.3, 1), pair("idle10k", 0.01, 2.5)}
+	m.rounds = 3
+	r := m.report([]result.Peer{
+		{Label: "c_epoll", Command: "c_epoll", About: "the practical limit"},
+		{Label: "old", Command: "iomux", About: "this project's reactor; built from 0123456789ab"},
+		{Label: "new", Command: "iomux", About: "this project's reactor; built from this checkout"},
+	}, append(outcomes, pair("1x64", 0.01, 1))...)
+	r.Setting.Rounds = 15
+	r.Pair = result.NewPair("old", "new", 18)
+	return r
+}

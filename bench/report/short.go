@@ -176,3 +176,24 @@ func enumerate(names []string) string {
 	}
 	return strings.Join(names[:last], ", ") + " and " + names[last]
 }
+
+// told is what is said of a scenario whose pair was measured, and the tag for it.
+func told(c result.Change, p *result.Pair) (string, *tag) {
+	old, new := Plain(p.Old), Plain(p.New)
+	if c.Factor == 0 {
+		return fmt.Sprintf("%s against %s: %s.", new, old, incomparable), &tag{"unclear", "unclear"}
+	}
+	verdict := conclusion(c)
+	t := &tag{verdict, "unclear"}
+	switch {
+	case c.Verdict == result.Same:
+		t.Class = "level"
+	case c.Worse():
+		t.Class = "behind"
+	case c.Verdict == result.More, c.Verdict == result.Less:
+		t.Class = "ahead"
+	default:
+		t.Text = "unclear"
+	}
+	return bound(fmt.Sprintf("%s against %s, %s: %s (99 %%: %s, in %s)", new, old, c.Metric.Title, verdict, factor(c), source(c))) + ".", t
+}

@@ -93,3 +93,40 @@ func TestCaution(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// What a pair was measured for is what its page says of it.
+func TestPairIsTold(t *testing.T) {
+	text := strings.ReplaceAll(string(page(t, versus(t))), "\u00a0", " ")
+	for _, want := range []string{
+		"New against old, 6 comparisons: 2 worse, 1 better, 1 no different, 1 too noisy to say, 1 too few rounds to say.",
+		"Each ran 15 rounds or more of ",
+		"new against old, CPU time a message: 6.", "% dearer</span>",
+		"new against old, CPU time a message: no difference (99 %: ", ", in 20 rounds).",
+		"% cheaper</span>",
+		"new against old, CPU time a message: too few rounds to say (99 %: ", ", in 3 rounds).",
+		"new against old, memory a connection: 2.", "times as big",
+		"built from 0123456789ab",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+}
+
+func TestLegend(t *testing.T) {
+	for _, c := range []struct {
+		change result.Change
+		want   string
+	}{
+		{result.Change{Rounds: 20}, "99 of 100"},
+		{result.Change{Rounds: 9, Runs: 1, Drift: result.Drift}, "wider by 5 %, by which measurements of one binary drift apart (the most seen in eight pairs"},
+		{result.Change{Rounds: 9, Runs: 1, Drift: 0.1}, "drift apart (--drift"},
+	} {
+		if got := legend([]result.Change{c.change}); !strings.Contains(got, c.want) || c.change.Drift == 0 && strings.Contains(got, "drift") {
+			t.Errorf("%+v: %q", c.change, got)
+		}
+	}
+	if got := source(result.Change{Runs: 3}); got != "3 runs" {
+		t.Errorf("%q", got)
+	}
+}

@@ -20,6 +20,7 @@ type Report struct {
 	Machine   Machine    `json:"machine"`
 	Setting   Setting    `json:"setting"`
 	Peers     []Peer     `json:"peers"`
+	Pair      *Pair      `json:"pair,omitempty"` // two of the peers, of which the measurement was made
 	Notes     []string   `json:"notes,omitempty"`
 	Skipped   []Skipped  `json:"skipped,omitempty"`
 	Scenarios []*Outcome `json:"scenarios"`
@@ -45,7 +46,7 @@ type Machine struct {
 
 // Setting is how it was measured.
 type Setting struct {
-	Rounds  int     `json:"rounds"`
+	Rounds  int     `json:"rounds"`  // of each peer in each scenario; with a pair more where it took more
 	Seconds float64 `json:"seconds"` // of a run
 	Warm    float64 `json:"warm"`    // seconds before it, unmeasured
 	Loops   int     `json:"loops"`

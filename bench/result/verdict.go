@@ -8,6 +8,7 @@ const (
 	More   Verdict = "more"
 	Less   Verdict = "less"
 	Same   Verdict = "the same"
+	Within Verdict = "within the drift of runs"
 	Noisy  Verdict = "too noisy to say"
 	TooFew Verdict = "too few rounds to say"
 )
@@ -30,4 +31,18 @@ func (f Figure) Verdict() Verdict {
 		return Less
 	}
 	return Noisy
+}
+
+// drifted is f as far as it can be known from two measurements whose ratios drift
+// apart by a share of drift although nothing has changed, and its verdict.
+func (f Figure) drifted(drift float64) (Figure, Verdict) {
+	wide := f
+	wide.Low, wide.High = f.Low/(1+drift), f.High*(1+drift)
+	v := wide.Verdict()
+	near := func(x float64) bool { return x >= 1/(1+drift) && x <= 1+drift }
+	differs := f.Low > 1 || f.High < 1
+	if v == Noisy && (near(f.Low) && near(f.High) || differs && near(f.Median)) {
+		v = Within
+	}
+	return wide, v
 }

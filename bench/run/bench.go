@@ -28,6 +28,11 @@ type Options struct {
 	Pin       bool // the generator and the server on CPUs of their own
 	Nice      int  // priority of both, where that is permitted
 	Calls     bool // count system calls too, in runs of their own
+
+	// Pair names two of the peers that are to be told apart, or is nil. Where
+	// Rounds do not suffice for that, there are more, up to MaxRounds.
+	Pair      *result.Pair
+	MaxRounds int
 }
 
 // Observer is told how a measurement goes, on the goroutine that called Run.
@@ -65,7 +70,7 @@ func Run(ctx context.Context, o Options, watch Observer) (r *result.Report, err 
 	b.report = &result.Report{Format: result.Format, Time: time.Now().UTC().Truncate(time.Second), Machine: describe(ctx),
 		Setting: result.Setting{Rounds: o.Rounds, Seconds: o.Duration.Seconds(), Warm: o.Warm.Seconds(), Loops: o.Loops, Procs: o.Procs,
 			Pinned: b.places.generator != nil, Nice: o.Nice},
-		Scenarios: []*result.Outcome{}, Notes: b.notes()}
+		Scenarios: []*result.Outcome{}, Pair: o.Pair, Notes: b.notes()}
 	for _, n := range b.report.Notes {
 		b.Note(n)
 	}
@@ -155,7 +160,8 @@ func raiseOpenFiles() error {
 	return nil
 }
 
-// build makes all programs and forgets the peers that have none.
+// build makes all programs and forgets the peers that have none; one of a pair is
+// nothing without the other.
 func (b *bench) build(ctx context.Context) error {
 	var able []Spec
 	for _, p := range b.Peers {
@@ -164,16 +170,23 @@ func (b *bench) build(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		if m.err != nil && b.Pair.Has(p.Label()) {
+			return fmt.Errorf("%s: %w", p.Label(), m.err)
+		}
 		if m.err != nil {
 			b.skip(result.Skipped{Peer: p.Label(), Reason: m.err.Error()})
 			continue
 		}
 		able = append(able, p)
-		b.report.Peers = append(b.report.Peers, result.Peer{Label: p.Label(), Command: p.Command(), About: p.Peer.About, Version: m.version})
+		b.report.Peers = append(b.report.Peers, result.Peer{Label: p.Label(), Command: p.Command(), About: p.about(), Version: m.version})
 	}
 	b.Peers = able
 	if len(able) == 0 {
 		return errors.New("no peer is left to measure")
+	}
+	if b.Pair != nil && b.alike(ctx) {
+		b.report.Peers[len(able)-1].About += "; the same program, byte for byte"
+		b.Note(fmt.Sprintf("%s and %s are the same program, byte for byte", b.Pair.Old, b.Pair.New))
 	}
 	return nil
 }
@@ -218,24 +231,31 @@ func (b *bench) scenario(ctx context.Context, s scenario.Scenario) error {
 		b.report.Scenarios = append(b.report.Scenarios, o)
 		b.Outcome(o, b.report)
 	}
-	return errors.Join(err, ctx.Err())
+	if err == nil {
+		err = ctx.Err()
+	}
+	return err
 }
 
-// rounds runs them all, unless ctx ends before.
+// rounds runs them all, and more where a pair cannot be told apart yet, unless ctx
+// ends before.
 func (b *bench) rounds(ctx context.Context, s scenario.Scenario, entries []*entry) error {
-	for round := range b.Rounds {
-		for i := range entries {
-			// Whoever runs first in one round runs last in the next, so that a
-			// machine that gets slower or faster meanwhile favours nobody.
-			if round%2 == 1 {
-				i = len(entries) - 1 - i
+	round := 0
+	for i, until := range b.looks() {
+		if i > 0 {
+			if !b.open(s, entries) {
+				return nil
 			}
-			e := entries[i]
-			b.Progress(b.done, b.total, fmt.Sprintf("%s, round %d of %d: %s", s.Name, round+1, b.Rounds, e.spec.Label()))
-			if err := b.one(ctx, s, e, round); err != nil {
-				return err
+			b.total += (until - round) * len(entries)
+		}
+		for ; round < until; round++ {
+			for _, e := range b.turn(entries, round) {
+				b.Progress(b.done, b.total, fmt.Sprintf("%s, round %d of %d: %s", s.Name, round+1, until, e.spec.Label()))
+				if err := b.one(ctx, s, e, round); err != nil {
+					return err
+				}
+				b.done++
 			}
-			b.done++
 		}
 	}
 	return nil

@@ -17,8 +17,11 @@ import (
 // workshop is where programs are built, and found again, until it is closed.
 type workshop struct {
 	src, out string
-	built    map[string]made // by peer
+	built    map[product]made
 }
+
+// product is a peer, and where its sources are.
+type product struct{ peers, name string }
 
 // made is what became of a peer: the words that run it and its version, or why
 // there is none.
@@ -29,42 +32,67 @@ type made struct {
 }
 
 func newWorkshop() (*workshop, error) {
-	// Asked of the go tool, so that it works wherever in the project one stands.
-	dir, err := exec.Command("go", "list", "-f", "{{.Dir}}", "example.com/iomux/bench").Output()
+	dir, err := sources()
 	if err != nil {
-		return nil, fmt.Errorf("the peers' sources are not here: run this inside the project (%s)", reason(err))
+		return nil, err
 	}
 	out, err := os.MkdirTemp("", "iomux-bench-")
 	if err != nil {
 		return nil, err
 	}
-	src := filepath.Join(strings.TrimSpace(string(dir)), "peers")
-	return &workshop{src, out, map[string]made{}}, nil
+	w := &workshop{filepath.Join(dir, "peers"), out, map[product]made{}}
+	for _, peers := range []string{"", w.src} {
+		if err := os.Mkdir(w.programs(peers), 0o755); err != nil {
+			return nil, errors.Join(err, w.close())
+		}
+	}
+	return w, nil
+}
+
+// sources is this module's directory. The go tool is asked for it, so that it
+// works wherever in the project one stands.
+func sources() (string, error) {
+	dir, err := exec.Command("go", "list", "-f", "{{.Dir}}", "example.com/iomux/bench").Output()
+	if err != nil {
+		return "", fmt.Errorf("the peers' sources are not here: run this inside the project (%s)", reason(err))
+	}
+	return strings.TrimSpace(string(dir)), nil
+}
+
+// programs is where those go whose sources are there. Both names are of the same
+// length: a program's name lies on its stack, and what lies where has its price.
+func (w *workshop) programs(peers string) string {
+	if peers == "" {
+		return filepath.Join(w.out, "here")
+	}
+	return filepath.Join(w.out, "else")
 }
 
 func (w *workshop) close() error { return os.RemoveAll(w.out) }
 
 // make builds the peer, the first time it is asked for.
 func (w *workshop) make(ctx context.Context, p Peer) made {
-	m, done := w.built[p.Name]
+	key := product{p.recipe.peers, p.Name}
+	m, done := w.built[key]
 	if !done {
 		m = w.build(ctx, p)
 		m.command = append(m.command, p.recipe.flags...)
-		w.built[p.Name] = m
+		w.built[key] = m
 	}
 	return m
 }
 
 func (w *workshop) build(ctx context.Context, p Peer) made {
-	dir := filepath.Join(w.src, p.recipe.dir)
-	program := filepath.Join(w.out, p.Name)
+	dir := filepath.Join(cmp.Or(p.recipe.peers, w.src), p.recipe.dir)
+	program := filepath.Join(w.programs(p.recipe.peers), p.Name)
 	switch filepath.Ext(p.recipe.source) {
 	case ".c":
 		return w.compile(ctx, p.recipe, dir, program)
 	case ".py":
 		return interpreted(ctx, p.recipe, dir)
 	}
-	args := []string{"build", "-o", program}
+	// The same sources are to make the same program, wherever they lie.
+	args := []string{"build", "-trimpath", "-buildvcs=false", "-o", program}
 	if p.recipe.tags != "" {
 		args = append(args, "-tags", p.recipe.tags)
 	}
@@ -151,7 +179,7 @@ func output(ctx context.Context, dir, name string, args ...string) (string, erro
 }
 
 // reason is why a command failed, in one line: the first of its own that speaks
-// of an error, or else its last.
+// of an error, or of a place in a program, or else its last.
 func reason(err error) string {
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) {
@@ -163,7 +191,7 @@ func reason(err error) string {
 	}
 	lines := strings.Split(said, "\n")
 	for _, line := range lines {
-		if strings.Contains(line, "error") {
+		if strings.Contains(line, "error") || strings.Contains(line, ".go:") {
 			return strings.TrimSpace(line)
 		}
 	}

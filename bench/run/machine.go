@@ -37,7 +37,7 @@ var release = regexp.MustCompile(`^\d+(\.\d+)*`)
 
 // describe is what of this machine and of the tools here a result depends on.
 func describe(ctx context.Context) result.Machine {
-	m := result.Machine{CPUs: runtime.NumCPU(), GOOS: runtime.GOOS, GOARCH: runtime.GOARCH, Go: runtime.Version(), CC: compilerVersion(ctx), Revision: revision(ctx), Settings: map[string]string{}}
+	m := result.Machine{CPUs: runtime.NumCPU(), GOOS: runtime.GOOS, GOARCH: runtime.GOARCH, Go: runtime.Version(), CC: compilerVersion(ctx), Revision: revision(ctx, ""), Settings: map[string]string{}}
 	info, _ := os.ReadFile("/proc/cpuinfo")
 	m.CPU = cpuinfo(info, "model name")
 	if strings.Contains(" "+cpuinfo(info, "flags")+" ", " hypervisor ") {
@@ -79,15 +79,15 @@ func mitigations() string {
 	return strings.Join(names, " ")
 }
 
-// revision is the commit that was measured, with a + behind it if there are
-// changes since; "" where there is no git.
-func revision(ctx context.Context) string {
-	commit, err := output(ctx, "", "git", "rev-parse", "--short=12", "HEAD")
+// revision is the commit that is in a directory, or where one stands, with a +
+// behind it if there are changes since; "" where there is no git.
+func revision(ctx context.Context, dir string) string {
+	commit, err := output(ctx, dir, "git", "rev-parse", "--short=12", "HEAD")
 	if err != nil {
 		return ""
 	}
 	commit = strings.TrimSpace(commit)
-	if changes, err := output(ctx, "", "git", "status", "--porcelain", "--untracked-files=no"); err != nil || changes != "" {
+	if changes, err := output(ctx, dir, "git", "status", "--porcelain", "--untracked-files=no"); err != nil || changes != "" {
 		commit += "+"
 	}
 	return commit

@@ -23,6 +23,7 @@ type Peer struct {
 // recipe is how a peer's program comes to be. With a source that ends in .c it
 // is compiled, with one in .py it is run as it is, and without it is a Go module.
 type recipe struct {
+	peers  string // the directory that dir is in; "" is this project's own
 	dir    string
 	source string
 	tags   string   // of a Go build
@@ -46,7 +47,7 @@ var Peers = []Peer{
 		recipe{dir: "c_udp", source: "echo.c"}},
 	{"c_chat", "the practical limit of a chat: C on epoll, lines gathered by hand", chat,
 		recipe{dir: "c_chat", source: "chat.c"}},
-	{"iomux", "this project's reactor (-backend epoll|poll|select|kqueue, -wait fair|polite, -timer)", slices.Concat(echo, chat),
+	{"iomux", "this project's reactor (-backend epoll|poll|select|kqueue, -wait fair|polite, -timer)", slices.Concat(echo, udp, chat),
 		recipe{dir: "iomux"}},
 	{"gnet", "gnet, event loops as it recommends (-reuseport, -edge, -gather)", slices.Concat(echo, udp, chat),
 		recipe{dir: "gnet", module: "github.com/panjf2000/gnet/v2"}},
@@ -90,6 +91,8 @@ type Spec struct {
 	Peer  Peer
 	Name  string // "" means the command
 	Flags []string
+
+	from string // which state of the sources it is built from; "" where there is but one
 }
 
 // Command is the peer and its flags.
@@ -103,6 +106,14 @@ func (s Spec) Label() string {
 		return s.Name
 	}
 	return s.Command()
+}
+
+// about says what it is.
+func (s Spec) about() string {
+	if s.from == "" {
+		return s.Peer.About
+	}
+	return s.Peer.About + "; built from " + s.from
 }
 
 // can reports whether the peer serves that kind of scenario.
@@ -148,7 +159,7 @@ func parseSpec(item string) (Spec, error) {
 		return Spec{}, fmt.Errorf("an empty name")
 	}
 	p, err := findPeer(words[0])
-	return Spec{p, strings.TrimSpace(name), words[1:]}, err
+	return Spec{Peer: p, Name: strings.TrimSpace(name), Flags: words[1:]}, err
 }
 
 func findPeer(name string) (Peer, error) {

@@ -117,7 +117,7 @@ func TestPeers(t *testing.T) {
 func TestPeersTwoLoops(t *testing.T) {
 	for name, kinds := range map[string][]scenario.Kind{
 		"c_epoll": {scenario.Echo}, "c_udp": {scenario.UDP}, "c_uring": {scenario.Echo},
-		"iomux": {scenario.Echo, scenario.Chat}, "gnet": {scenario.Echo, scenario.UDP, scenario.Chat},
+		"iomux": {scenario.Echo, scenario.UDP, scenario.Chat}, "gnet": {scenario.Echo, scenario.UDP, scenario.Chat},
 		"netpoll": {scenario.Echo}, "evio": {scenario.Echo}, "nbio": {scenario.Echo}, "gaio": {scenario.Echo},
 	} {
 		for _, kind := range kinds {

@@ -1,4 +1,4 @@
-// Command iomux is this project's echo server and chat, on its reactor.
+// Command iomux is this project's echo servers and chat, on its reactor.
 package main
 
 import (
@@ -27,7 +27,7 @@ func main() {
 	backend := flag.String("backend", "", "epoll, poll or select; the best by default")
 	wait := flag.String("wait", "", "how an idle loop waits: fair or polite; the reactor's choice by default")
 	timer := flag.Bool("timer", false, "measure how late the timer of an unrelated goroutine is, and print it at the end")
-	serve := flag.String("serve", "echo", "echo or chat")
+	serve := flag.String("serve", "echo", "echo, udp or chat")
 	percent := flag.Float64("slow", 0, "echo: burn so many percent of the time, to be found out")
 	flag.Usage = func() {} // what is wrong is said in one line
 	flag.Parse()
@@ -36,8 +36,10 @@ func main() {
 		refuse("unexpected argument: %s", flag.Arg(0))
 	case *port < 0 || *port > 65535 || *frame < 0 || *loops < 1 || !(*percent >= 0):
 		refuse("-p, -frame, -loops or -slow is out of range")
-	case *serve != "echo" && *serve != "chat":
-		refuse("-serve %s: it serves echo, chat", *serve)
+	case *serve != "echo" && *serve != "udp" && *serve != "chat":
+		refuse("-serve %s: it serves echo, udp, chat", *serve)
+	case *serve == "udp" && *percent > 0:
+		refuse("-slow is for connections")
 	}
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -46,21 +48,16 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	var h reactor.Handler = echo{}
-	switch {
-	case *serve == "chat":
-		h = newChat(g.Loops())
-	case *frame > 0:
-		h = frames{size: *frame}
+	var url string
+	if *serve == "udp" {
+		url, err = datagrams(g, *port)
+	} else {
+		url, err = connections(g, *port, handlerOf(g, *serve, *frame, *percent))
 	}
-	if *percent > 0 {
-		h = slower(h, *percent, g.Loops())
-	}
-	ln, err := g.Listen(fmt.Sprintf("tcp://127.0.0.1:%d", *port), h)
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println("listening", ln.URL())
+	fmt.Println("listening", url)
 	var late *lateness
 	if *timer {
 		late = watchTimer(ctx)
@@ -74,6 +71,30 @@ func main() {
 	if err := g.Shutdown(grace); err != nil {
 		log.Fatal(err)
 	}
+}
+
+// handlerOf is what serves connections.
+func handlerOf(g *reactor.Group, serve string, frame int, percent float64) reactor.Handler {
+	var h reactor.Handler = echo{}
+	switch {
+	case serve == "chat":
+		h = newChat(g.Loops())
+	case frame > 0:
+		h = frames{size: frame}
+	}
+	if percent > 0 {
+		h = slower(h, percent, g.Loops())
+	}
+	return h
+}
+
+// connections listens with h and returns where.
+func connections(g *reactor.Group, port int, h reactor.Handler) (url string, err error) {
+	ln, err := g.Listen(fmt.Sprintf("tcp://127.0.0.1:%d", port), h, reactor.ListenOptions{})
+	if err != nil {
+		return "", err
+	}
+	return ln.URL(), nil
 }
 
 // refuse ends the program for what is wrong with its command line.
