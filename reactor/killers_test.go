@@ -40,7 +40,7 @@ func TestGnet367EMFILEEndsTheServer(t *testing.T) {
 		for g.Stats().Accepts < 2 { // the first was held's
 			roundTrip(t, held, "meanwhile")
 		}
-		out.Store(false)
+		onLoop(t, g.loops[0], func() { out.Store(false) }) // not while it refuses somebody
 		roundTrip(t, waiting, "served in the end")
 	})
 }
