@@ -43,7 +43,7 @@ func TestLargeStreamThroughTheServersSmallBuffer(t *testing.T) {
 				t.Error(err)
 			}
 		}()
-		listener, err := group.Listen("tcp://127.0.0.1:0", echo.Handler{})
+		listener, err := group.Listen("tcp://127.0.0.1:0", echo.Handler{}, reactor.ListenOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -56,13 +56,7 @@ func (a *acceptor) ready(iomux.Events, iomux.Raw) {
 				continue
 			}
 			a.backoff = 0
-			if err := a.admit(fd, peer); err != nil {
-				a.loop.counts.Refused++
-				a.trouble("a connection was refused", err, "remote", a.listener.services[a.loop.number].name(peer))
-				_ = sys.Close(fd) // it was not served
-				continue
-			}
-			a.hand(fd, peer)
+			a.take(fd, peer)
 		case errno == unix.EAGAIN:
 			a.loop.counts.Again++
 			return
@@ -89,6 +83,24 @@ func (a *acceptor) ready(iomux.Events, iomux.Raw) {
 // system has run out of something.
 func exhausted(errno sys.Errno) bool {
 	return errno == unix.EMFILE || errno == unix.ENFILE || errno == unix.ENOBUFS || errno == unix.ENOMEM
+}
+
+// take serves a connection, or closes it: also when AllowPeer, which is the user's,
+// panics.
+func (a *acceptor) take(fd int, peer netip.AddrPort) {
+	admitted := false
+	defer func() {
+		if !admitted {
+			a.loop.counts.Refused++
+			_ = sys.Close(fd) // it was not served
+		}
+	}()
+	if err := a.admit(fd, peer); err != nil {
+		a.trouble("a connection was refused", err, "remote", a.listener.services[a.loop.number].name(peer))
+		return
+	}
+	admitted = true
+	a.hand(fd, peer)
 }
 
 // errPeer: AllowPeer has said no.

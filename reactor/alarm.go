@@ -9,6 +9,8 @@ type ringer interface {
 	// ring is called when the alarm is due, and no longer set. now is the
 	// loop's time as the phase of timers began.
 	ring(now time.Duration)
+	// turn tells alarms of one moment apart: the lower one rings first.
+	turn() uint64
 	// moved tells where in the heap the alarm is; notSet: not there any more.
 	moved(index int32)
 }
@@ -56,6 +58,9 @@ func (h *alarms) remove(index int32) {
 	}
 	old[last] = alarm{}
 	*h = old[:last]
+	if cap(old) > 1024 && last < cap(old)/4 {
+		*h = append(make(alarms, 0, cap(old)/2), old[:last]...) // after a flood
+	}
 	if i != last {
 		h.settle(i)
 	}
@@ -64,7 +69,7 @@ func (h *alarms) remove(index int32) {
 // settle moves the alarm at i up or down to where it belongs.
 func (h *alarms) settle(i int) {
 	s := *h
-	for i > 0 && s[i].at < s[(i-1)/2].at {
+	for i > 0 && s.before(i, (i-1)/2) {
 		s.swap(i, (i-1)/2)
 		i = (i - 1) / 2
 	}
@@ -73,15 +78,20 @@ func (h *alarms) settle(i int) {
 		if least >= len(s) {
 			return
 		}
-		if right := least + 1; right < len(s) && s[right].at < s[least].at {
+		if right := least + 1; right < len(s) && s.before(right, least) {
 			least = right
 		}
-		if s[i].at <= s[least].at {
+		if !s.before(least, i) {
 			return
 		}
 		s.swap(i, least)
 		i = least
 	}
+}
+
+// before reports whether the alarm at i rings before the one at j.
+func (h alarms) before(i, j int) bool {
+	return h[i].at < h[j].at || h[i].at == h[j].at && h[i].who.turn() < h[j].who.turn()
 }
 
 func (h alarms) swap(i, j int) {

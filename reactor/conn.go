@@ -42,6 +42,7 @@ type Conn struct {
 	progress bool // bytes have gone either way in this callback
 	dirty    bool // in loop.dirty
 	abort    bool // reset the connection instead of ending it
+	unsure   bool // it lingers only until the peer's kernel has confirmed all
 }
 
 type connState uint8

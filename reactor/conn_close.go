@@ -53,14 +53,23 @@ func (c *Conn) drain() {
 // unread input would reset it (RFC 2525, 2.17), and the reset would overtake what
 // the peer has not read yet. So if there is some, or is likely to come, or if the
 // peer's kernel has not confirmed all yet, the peer is sent the end of file, and
-// what it sends is thrown away until it closes too or time is up.
+// what it sends is thrown away until it closes too or time is up. When the group
+// ends, any peer may be about to say something.
 func (c *Conn) hangUp() {
 	l := c.loop()
 	l.counts.Reads++
 	n, errno := sys.Read(int(c.fd), l.readBuf)
-	if n == 0 || n < 0 && (errno != unix.EAGAIN || !c.sending && c.delivered()) {
-		c.finish(nil) // the peer is silent, or gone
+	if n == 0 || n < 0 && errno != unix.EAGAIN {
+		c.finish(nil) // the peer is gone
 		return
+	}
+	if n < 0 && !c.sending && !c.draining {
+		if c.delivered() {
+			c.finish(nil) // it is silent, and has all
+			return
+		}
+		c.unsure = true
+		l.alarms.set(c.alarm, c, l.later(lingerLook))
 	}
 	if !c.finSent {
 		if c.sendEnd(); c.state == connDead {
@@ -75,6 +84,9 @@ func (c *Conn) hangUp() {
 // delivered reports whether the peer's kernel has all that was sent. Where the
 // system does not tell, it is taken to.
 func (c *Conn) delivered() bool {
+	if c.service.unix != "" {
+		return true // it is in the peer's queue, and stays there
+	}
 	unsent, errno := sys.Unsent(int(c.fd))
 	return errno != 0 || unsent == 0
 }
@@ -87,6 +99,8 @@ func (c *Conn) discard() {
 		switch n, errno := sys.Read(int(c.fd), l.readBuf); {
 		case errno == unix.EAGAIN || errno == unix.EINTR:
 			return
+		case n > 0:
+			c.unsure = false // it is not silent
 		case n <= 0: // the peer has seen the end; whether it closed or reset is all the same
 			c.finish(nil)
 			return

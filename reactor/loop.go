@@ -58,6 +58,7 @@ type Loop struct {
 	dials     []*Dial
 	packets   packets
 	alarms    alarms
+	order     uint64        // of the last timer that was set
 	fired     time.Duration // what was due then is called
 	readBuf   []byte
 	pieces    [][]byte // room for one writev
@@ -176,6 +177,7 @@ func (l *Loop) run() {
 	for !l.over() {
 		l.turn()
 	}
+	l.watched.rest()
 	l.release()
 	over = true
 	close(l.done)

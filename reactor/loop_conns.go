@@ -43,6 +43,7 @@ func (l *Loop) open(fd int, peer netip.AddrPort, s *service, known bool) *Conn {
 	if l.forced {
 		c.finish(fmt.Errorf("reactor: %v: %w", c.name(), ErrForced))
 	} else if l.draining {
+		c.draining = true
 		c.Close()
 	}
 	c.settle()

@@ -2,10 +2,7 @@
 
 package reactor
 
-import (
-	"fmt"
-	"slices"
-)
+import "fmt"
 
 // drain begins to end the loop: no more connections, and those there are get
 // what has arrived for them handled and what waits for them sent.
@@ -14,13 +11,14 @@ func (l *Loop) drain() {
 	for _, a := range l.takeAcceptors() {
 		a.close()
 	}
-	for _, d := range slices.Clone(l.dials) {
-		d.fail(ErrClosed)
+	l.packets.drain()
+	// One function each: a panic ends only its own.
+	for _, d := range l.dials {
+		_ = l.Post(func() { d.fail(ErrClosed) })
 	}
 	for _, c := range l.conns {
-		_ = l.post(posted{c, c.drain}) // one each: a panic ends only its own
+		_ = l.post(posted{c, c.drain})
 	}
-	l.packets.drain()
 }
 
 // force ends every connection as it stands, and takes no more functions: one

@@ -58,6 +58,12 @@ const (
 	// lingerTime bounds how long a connection with unread input waits for its
 	// peer to see the end, see hangUp.
 	lingerTime = 5 * time.Second
+	// drainLinger is the same at the end of a group: many may wait at a time, and
+	// the end of the process waits for them.
+	drainLinger = time.Second
+	// lingerLook is how soon one that lingers only because its last bytes were not
+	// confirmed is looked at again: the peer's kernel may take 40 ms to.
+	lingerLook = 50 * time.Millisecond
 	// closeTime bounds how long one that is closed may have output waiting and
 	// get rid of none, where there is no Write timeout.
 	closeTime = 30 * time.Second
@@ -90,6 +96,9 @@ func (c *Conn) deadline() (at time.Duration, which Timeout) {
 	case connDead:
 		return never, ""
 	case connLinger:
+		if c.draining {
+			return c.active + drainLinger, TimeoutClose
+		}
 		return c.active + lingerTime, TimeoutClose
 	case connClosing:
 		if c.blocked && c.out.head != nil {
@@ -131,15 +140,26 @@ func (c *Conn) arm() {
 
 func (c *Conn) moved(index int32) { c.alarm = index }
 
+func (*Conn) turn() uint64 { return 0 }
+
 // ring looks at c's deadline. The last look before the end is the only one that
 // is at the right time.
 func (c *Conn) ring(now time.Duration) {
+	l := c.loop()
 	at, which := c.deadline()
 	if at > now {
-		c.arm()
+		if c.state == connLinger && c.unsure {
+			if c.delivered() {
+				c.finish(nil)
+				return
+			}
+			at = min(at, now+lingerLook)
+		}
+		if at < never {
+			l.alarms.set(c.alarm, c, at)
+		}
 		return
 	}
-	l := c.loop()
 	l.current = c
 	l.counts.Timeouts++
 	c.timedOut(now, which)

@@ -12,12 +12,13 @@ type Timer struct {
 	at    time.Duration // since the loop's epoch
 	every time.Duration // 0: once
 	f     func()
-	index int32 // in the loop's heap
+	index int32  // in the loop's heap
+	order uint64 // of being set
 }
 
 // After has f called once, d from now or as soon after that as the loop comes to
-// it: never earlier, and later only by what callbacks take. A d of zero or less
-// means the turn at hand or the next. Only on the loop's goroutine; other
+// it: never earlier, and later only by what callbacks take; timers of one moment in the
+// order in which they were set. A d of zero or less means the turn at hand or the next. Only on the loop's goroutine; other
 // goroutines Post a function that calls it. A panic of f is logged.
 func (l *Loop) After(d time.Duration, f func()) *Timer {
 	t := &Timer{loop: l, f: f, index: notSet}
@@ -53,6 +54,7 @@ func (t *Timer) Stop() bool {
 func (t *Timer) Reset(d time.Duration) bool {
 	waited := t.index != notSet
 	t.at = t.loop.later(d)
+	t.order = t.loop.nextOrder()
 	t.loop.alarms.set(t.index, t, t.at)
 	return waited
 }
@@ -79,9 +81,18 @@ func (t *Timer) ring(now time.Duration) {
 		if late := now - t.at; late >= 0 {
 			t.at += late - late%t.every + t.every
 		}
+		t.order = t.loop.nextOrder()
 		t.loop.alarms.set(notSet, t, t.at)
 	}
 	t.f()
+}
+
+func (t *Timer) turn() uint64 { return t.order }
+
+// nextOrder numbers timers as they are set.
+func (l *Loop) nextOrder() uint64 {
+	l.order++
+	return l.order
 }
 
 func (t *Timer) moved(index int32) { t.index = index }

@@ -22,9 +22,9 @@ func (s *Selector[T]) Select(timeout time.Duration) ([]Ready[T], error) {
 	defer s.leave()
 	// All that is ready is to fit: the waker too, and on kqueue an event for each
 	// of a key's two filters (CPython issue 110038).
-	need := s.count + 1
+	need := len(s.slots) + 1
 	if s.poller.Backend() == iomux.Kqueue {
-		need += s.count
+		need += len(s.slots)
 	}
 	if len(s.ready) < need {
 		s.ready = make([]Ready[T], max(need, 2*len(s.ready)))
@@ -131,11 +131,8 @@ func (s *Selector[T]) translate(dst []Ready[T], raw []iomux.Ready, before uint32
 			woken = s.asked.Swap(false)
 			continue
 		}
-		if r.FD >= len(s.slots) {
-			continue // removed by another goroutine during the wait
-		}
-		sl := &s.slots[r.FD]
-		if sl.suspect {
+		sl := s.at(r.FD)
+		if s.suspects != nil && s.suspects[r.FD] {
 			told := slices.ContainsFunc(dst[:n], func(d Ready[T]) bool { return d.Key.FD == r.FD })
 			ghost, err := s.exorcise(sl, r, told)
 			if err != nil {
@@ -145,8 +142,8 @@ func (s *Selector[T]) translate(dst []Ready[T], raw []iomux.Ready, before uint32
 				return 0, woken, nil // all that is ready comes again, from the new poller
 			}
 		}
-		if sl.seq == 0 {
-			continue
+		if sl == nil {
+			continue // removed by another goroutine during the wait
 		}
 		found := r.Events & sl.events
 		if found == 0 && r.Raw&(iomux.RawErr|iomux.RawHup|iomux.RawNval) != 0 {
@@ -161,7 +158,7 @@ func (s *Selector[T]) translate(dst []Ready[T], raw []iomux.Ready, before uint32
 		if found == 0 {
 			continue // not any more, or the interest was changed during the wait
 		}
-		dst[n] = Ready[T]{Key: sl.key(r.FD), Events: found, Raw: r.Raw}
+		dst[n] = Ready[T]{Key: sl.key(), Events: found, Raw: r.Raw}
 		n++
 	}
 	return n, woken, nil
@@ -174,9 +171,11 @@ func (s *Selector[T]) translate(dst []Ready[T], raw []iomux.Ready, before uint32
 // the poller is replaced by a new one without it; there every key is armed
 // afresh, Edge and OneShot ones too.
 func (s *Selector[T]) exorcise(sl *slot[T], r *iomux.Ready, told bool) (ghost bool, err error) {
-	fd, events := r.FD, r.Events&sl.events
-	if sl.seq != 0 && !told && readyNow(fd, events) == events {
-		return false, nil
+	fd := r.FD
+	if sl != nil && !told {
+		if events := r.Events & sl.events; readyNow(fd, events) == events {
+			return false, nil
+		}
 	}
 	fresh, err := iomux.Open(s.poller.Backend())
 	if err != nil {
@@ -184,24 +183,21 @@ func (s *Selector[T]) exorcise(sl *slot[T], r *iomux.Ready, told bool) (ghost bo
 	}
 	err = fresh.Update(s.waker.fd(), 0, iomux.Readable)
 	for i := 0; i < len(s.slots) && err == nil; i++ {
-		if key := s.slots[i].key(i); s.slots[i].seq != 0 {
-			// What the old poller does not know was closed while registered, and
-			// the number may be another's by now, the new poller's own even.
-			if err = s.poller.Update(key.FD, key.Events, key.Events); err == nil {
-				err = fresh.Update(key.FD, 0, key.Events)
-			}
-			if wasClosed(err) {
-				err = nil
-			}
+		// What the old poller does not know was closed while registered, and
+		// the number may be another's by now, the new poller's own even.
+		key := s.slots[i].key()
+		if err = s.poller.Update(key.FD, key.Events, key.Events); err == nil {
+			err = fresh.Update(key.FD, 0, key.Events)
+		}
+		if wasClosed(err) {
+			err = nil
 		}
 	}
 	if err != nil {
 		_ = fresh.Close() // the error at hand says more
 		return true, fmt.Errorf("selectors: replace the poller to get rid of an old entry of fd %d: %w", fd, err)
 	}
-	for i := range s.slots {
-		s.slots[i].suspect = false
-	}
+	s.suspects = nil
 	s.ghosts++
 	old := s.poller
 	s.poller = fresh

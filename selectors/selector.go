@@ -17,12 +17,15 @@ type Selector[T any] struct {
 	waker *waker
 	asked atomic.Bool // Wake was called and no Select has returned for it yet
 
-	mu        sync.Mutex
-	idle      sync.Cond // signalled when selecting turns false
-	poller    iomux.Poller
-	slots     []slot[T] // by descriptor
-	count     int       // registered descriptors
-	seq       uint32    // of the last registration; it wraps around
+	mu     sync.Mutex
+	idle   sync.Cond // signalled when selecting turns false
+	poller iomux.Poller
+	slots  []slot[T]
+	index  []int32 // by descriptor: its slot's place and one; 0: it has none
+	// suspects are numbers whose last removal the kernel refused, so an entry of
+	// an older description may live on under them. nil: there are none.
+	suspects  map[int]bool
+	seq       uint32 // of the last registration; it wraps around
 	ghosts    int
 	selecting bool // a Select is blocked in the poller
 	nudged    bool // the waker was used to make that Select look again
@@ -32,20 +35,19 @@ type Selector[T any] struct {
 	ready []Ready[T]    // what Select returns
 }
 
-// slot is the place of a descriptor in the table, which is its number. It is kept
-// small, for there is one for each connection of a server.
+// slot is a registration. Slots lie close together, and a number is turned into a
+// place by an index of four bytes each: a process with a selector for each loop has
+// an index in each, as long as its highest descriptor.
 type slot[T any] struct {
 	data   T
-	seq    uint32 // of the registration; 0: there is none
+	fd     int32
+	seq    uint32
 	events iomux.Events
-	// suspect: the kernel refused the last removal of this number, so an entry
-	// of an older description may live on under it.
-	suspect bool
 }
 
-// key is the registration of fd as others see it.
-func (sl *slot[T]) key(fd int) Key[T] {
-	return Key[T]{FD: fd, Events: sl.events, Data: sl.data, seq: sl.seq}
+// key is the registration as others see it.
+func (sl *slot[T]) key() Key[T] {
+	return Key[T]{FD: int(sl.fd), Events: sl.events, Data: sl.data, seq: sl.seq}
 }
 
 // New opens a selector over the named backend; "" is the best that works here,
@@ -93,17 +95,17 @@ func (s *Selector[T]) Register(fd int, events iomux.Events, data T) (Key[T], err
 	if err := s.poller.Update(fd, 0, events); err != nil {
 		return Key[T]{}, fail("register", fd, err)
 	}
-	for len(s.slots) <= fd {
-		s.slots = append(s.slots, slot[T]{})
+	if fd >= len(s.index) {
+		s.index = append(s.index, make([]int32, fd+1-len(s.index))...)
 	}
 	if s.seq++; s.seq == 0 {
 		s.seq++
 	}
-	s.count++
-	sl := &s.slots[fd]
-	sl.data, sl.seq, sl.events = data, s.seq, events
+	s.slots = append(s.slots, slot[T]{data, int32(fd), s.seq, events})
+	s.index[fd] = int32(len(s.slots))
+	sl := s.at(fd)
 	s.nudge()
-	return sl.key(fd), nil
+	return sl.key(), nil
 }
 
 // Modify replaces both the events and the data of fd, as Python's modify, and
@@ -134,7 +136,7 @@ func (s *Selector[T]) SetData(fd int, data T) (Key[T], error) {
 		return Key[T]{}, err
 	}
 	sl.data = data
-	return sl.key(fd), nil
+	return sl.key(), nil
 }
 
 func (s *Selector[T]) modify(fd int, events iomux.Events, data *T) (Key[T], error) {
@@ -151,7 +153,7 @@ func (s *Selector[T]) modify(fd int, events iomux.Events, data *T) (Key[T], erro
 				return Key[T]{}, fail("modify", fd, err) // the kernel was not even asked
 			}
 			// As in Python: what the kernel no longer watches has no key.
-			_ = s.remove(sl, fd)
+			_ = s.remove(fd)
 			return Key[T]{}, fail("modify", fd, err)
 		}
 		sl.events = events
@@ -160,7 +162,7 @@ func (s *Selector[T]) modify(fd int, events iomux.Events, data *T) (Key[T], erro
 	if data != nil {
 		sl.data = *data
 	}
-	return sl.key(fd), nil
+	return sl.key(), nil
 }
 
 // Unregister stops watching fd and returns the key it had, as Python's
@@ -174,19 +176,27 @@ func (s *Selector[T]) Unregister(fd int) (Key[T], error) {
 	if err != nil {
 		return Key[T]{}, err
 	}
-	key := sl.key(fd)
-	if err := s.remove(sl, fd); err != nil {
+	key := sl.key()
+	if err := s.remove(fd); err != nil {
 		return key, fail("unregister", fd, err)
 	}
 	s.nudge()
 	return key, nil
 }
 
-// remove takes a key out of the table and out of the poller.
-func (s *Selector[T]) remove(sl *slot[T], fd int) error {
-	events := sl.events
-	*sl = slot[T]{suspect: sl.suspect}
-	s.count--
+// remove takes a key out of the table and out of the poller. The last slot comes
+// into its place.
+func (s *Selector[T]) remove(fd int) error {
+	place, last := s.index[fd]-1, len(s.slots)-1
+	events := s.slots[place].events
+	s.slots[place] = s.slots[last]
+	s.index[s.slots[place].fd] = place + 1
+	s.index[fd] = 0
+	s.slots[last] = slot[T]{}
+	s.slots = s.slots[:last]
+	if cap(s.slots) > 1024 && last < cap(s.slots)/4 {
+		s.slots = append(make([]slot[T], 0, cap(s.slots)/2), s.slots...) // after a flood
+	}
 	err := s.poller.Update(fd, events, 0)
 	if err == nil {
 		return nil
@@ -195,7 +205,10 @@ func (s *Selector[T]) remove(sl *slot[T], fd int) error {
 		// Closed before it was unregistered, and perhaps reused. Mostly the
 		// kernel's entry died with it; if a dup or a child keeps the
 		// description open it did not.
-		sl.suspect = true
+		if s.suspects == nil {
+			s.suspects = make(map[int]bool)
+		}
+		s.suspects[fd] = true
 		return nil
 	}
 	return err
@@ -210,7 +223,7 @@ func (s *Selector[T]) Key(fd int) (Key[T], error) {
 	if err != nil {
 		return Key[T]{}, err
 	}
-	return sl.key(fd), nil
+	return sl.key(), nil
 }
 
 // Keys walks the keys in the order of their descriptors, as the values of
@@ -220,13 +233,17 @@ func (s *Selector[T]) Keys() iter.Seq[Key[T]] {
 	return func(yield func(Key[T]) bool) {
 		for fd := 0; ; fd++ {
 			s.mu.Lock()
-			if fd >= len(s.slots) {
+			if fd >= len(s.index) {
 				s.mu.Unlock()
 				return
 			}
-			sl := s.slots[fd]
+			var key Key[T]
+			sl := s.at(fd)
+			if sl != nil {
+				key = sl.key()
+			}
 			s.mu.Unlock()
-			if sl.seq != 0 && !yield(sl.key(fd)) {
+			if sl != nil && !yield(key) {
 				return
 			}
 		}
@@ -237,7 +254,7 @@ func (s *Selector[T]) Keys() iter.Seq[Key[T]] {
 func (s *Selector[T]) Len() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.count
+	return len(s.slots)
 }
 
 // Live reports whether the registration that k was got from is still in force,
@@ -297,7 +314,7 @@ func (s *Selector[T]) Close() error {
 		return nil
 	}
 	s.closed = true
-	s.slots, s.count = nil, 0
+	s.slots, s.index = nil, nil
 	for s.selecting {
 		s.waker.wake()
 		s.idle.Wait()
@@ -307,10 +324,10 @@ func (s *Selector[T]) Close() error {
 
 // at is the slot of a registered descriptor, nil for any other.
 func (s *Selector[T]) at(fd int) *slot[T] {
-	if fd < 0 || fd >= len(s.slots) || s.slots[fd].seq == 0 {
+	if fd < 0 || fd >= len(s.index) || s.index[fd] == 0 {
 		return nil
 	}
-	return &s.slots[fd]
+	return &s.slots[s.index[fd]-1]
 }
 
 // lookup is at with the errors of the public methods.

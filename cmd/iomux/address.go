@@ -3,47 +3,75 @@
 package main
 
 import (
-	"net/url"
-	"strconv"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"example.com/iomux/reactor"
 )
 
-// checkScheme refuses the kinds of address that are understood but not served
-// yet. What else may be wrong with an address is left to who uses it.
-func checkScheme(address string) error {
-	u, err := url.Parse(address)
-	if err != nil {
-		return nil
-	}
-	switch u.Scheme {
-	case "udp", "unix", "unixgram":
-		return usagef("%q: %s:// is not supported yet, want tcp://HOST:PORT", address, u.Scheme)
-	}
-	return nil
+// isPacket reports whether a URL is for datagrams. What else there may be wrong
+// with it is left to who uses it.
+func isPacket(url string) bool {
+	scheme, _, _ := strings.Cut(strings.ToLower(url), ":")
+	return slices.Contains([]string{"udp", "udp4", "udp6", "unixgram"}, scheme)
 }
 
-// target is the HOST:PORT that a client is to connect to.
-func target(address string) (string, error) {
-	if err := checkScheme(address); err != nil {
-		return "", err
+// target is what a client is to connect to, in package net's words.
+func target(url string) (network, address string, err error) {
+	network, address, err = reactor.SplitURL(url)
+	if err != nil {
+		return "", "", err
 	}
-	bad := func(why string) (string, error) {
-		return "", usagef("bad address %q: %s, want tcp://HOST:PORT, such as tcp://127.0.0.1:7000", address, why)
+	if _, port, err := net.SplitHostPort(address); err == nil && port == "0" && !isUnix(network) {
+		return "", "", usagef("bad address %q: port 0 is nobody's, want one between 1 and 65535", url)
 	}
-	u, err := url.Parse(address)
-	switch {
-	case err != nil || u.Scheme == "" || u.Host == "":
-		return bad("it is not a URL with a host")
-	case u.Scheme != "tcp":
-		return bad("scheme " + strconv.Quote(u.Scheme) + " is not supported")
-	case u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "":
-		return bad("there is more than HOST:PORT in it")
-	case u.Hostname() == "":
-		return bad("it has no host")
-	case u.Port() == "":
-		return bad("it has no port")
+	return network, address, nil
+}
+
+func isUnix(network string) bool { return strings.HasPrefix(network, "unix") }
+
+// endpoint is where a server can be reached: two addresses that mean the same are
+// equal, however they are written.
+type endpoint struct {
+	kind string         // tcp, udp, unix, unixpacket or unixgram
+	inet netip.AddrPort // of tcp and udp
+	name string         // of the others
+}
+
+// endpointOf finds out what an address means, for which it may look up a name, as
+// the reactor does when it listens: IPv4 comes first.
+func endpointOf(url string) (e endpoint, err error) {
+	network, address, err := reactor.SplitURL(url)
+	if err != nil {
+		return e, err
 	}
-	if port, err := strconv.ParseUint(u.Port(), 10, 16); err != nil || port == 0 {
-		return bad("port " + u.Port() + " is not between 1 and 65535")
+	if isUnix(network) {
+		return endpoint{kind: network, name: address}, nil
 	}
-	return u.Host, nil
+	e.kind = network[:len("tcp")]
+	version := network[len("tcp"):]
+	a, err := net.ResolveTCPAddr("tcp"+version, address)
+	if err != nil {
+		return e, err
+	}
+	inet := a.AddrPort()
+	e.inet = netip.AddrPortFrom(inet.Addr().Unmap(), inet.Port())
+	return e, nil
+}
+
+// free is e without its port.
+func (e endpoint) free() endpoint {
+	e.inet = netip.AddrPortFrom(e.inet.Addr(), 0)
+	return e
+}
+
+// anyPort reports whether e leaves its port to the kernel.
+func (e endpoint) anyPort() bool { return e.name == "" && e.inet.Port() == 0 }
+
+// private reports whether only this machine can reach an address.
+func private(url string) bool {
+	e, err := endpointOf(url)
+	return err == nil && (e.name != "" || e.inet.Addr().IsLoopback())
 }

@@ -4,11 +4,8 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io"
-	"net"
 	"os"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,30 +14,37 @@ import (
 	"example.com/iomux/cmd/internal/harmless"
 )
 
-// dialTime is how long a connection may take to come about. The kernel alone
-// would try for two minutes.
-const dialTime = 30 * time.Second
-
 func newConnect() *cobra.Command {
-	return &cobra.Command{
+	wait := span{value: time.Second}
+	cmd := &cobra.Command{
 		Use:   "connect URL",
 		Short: "Talk to a server",
-		Long: `Talk to a server.
+		Long: `Talk to a server at any address that "iomux echo" can have.
 
 On a terminal, lines are edited before they are sent, and what the server sends
 is shown with control characters, escape sequences and directional overrides
 made visible. Ctrl-D ends the input.
 
 In a pipe, bytes are copied as they are. The end of the input is passed on to
-the server; the program ends when the server has sent its own.`,
+the server; the program ends when the server has sent its own.
+
+Over udp, unixgram and unixpacket each line is a datagram or message, without its
+newline, and each that comes is shown as a line. An empty line is an empty
+datagram; over unixpacket, where that would be the end, it is not sent. Datagrams
+have no end: the program ends when none has come for --wait after the end of the
+input. They may also get lost, or be too long for the kernel.`,
 		Example: `  iomux connect tcp://127.0.0.1:7000
-  printf 'hello\n' | iomux connect tcp://127.0.0.1:7000`,
+  printf 'hello\n' | iomux connect tcp://127.0.0.1:7000
+  printf 'hello\n' | iomux connect --wait 500ms udp://127.0.0.1:7000
+  iomux connect unix:///tmp/echo.sock`,
 		Args:              oneURL,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(_ *cobra.Command, args []string) error {
-			return connect(args[0], os.Stdin, os.Stdout)
+			return connect(args[0], wait.value, os.Stdin, os.Stdout)
 		},
 	}
+	cmd.Flags().Var(&wait, "wait", "how long to wait for datagrams after the end of the input")
+	return cmd
 }
 
 func oneURL(_ *cobra.Command, args []string) error {
@@ -54,82 +58,27 @@ func oneURL(_ *cobra.Command, args []string) error {
 }
 
 // connect copies between a server and this process's files until the server has
-// sent its end of file.
-func connect(address string, stdin, stdout *os.File) error {
-	hostPort, err := target(address)
+// sent its end of file, or its datagrams.
+func connect(url string, wait time.Duration, stdin, stdout *os.File) (err error) {
+	l, err := openLink(url, wait)
 	if err != nil {
 		return err
 	}
-	c, err := net.DialTimeout("tcp", hostPort, dialTime)
-	if err != nil {
-		return dialError(address, err)
-	}
-	conn := c.(*net.TCPConn)
-	defer conn.Close()
+	defer func() { err = errors.Join(err, l.close()) }()
 	if !term.IsTerminal(int(stdout.Fd())) {
-		return relay(conn, stdin, stdout)
+		return relay(l, stdin, stdout)
 	}
 	if !term.IsTerminal(int(stdin.Fd())) {
 		w := harmless.NewWriter(stdout)
-		return errors.Join(relay(conn, stdin, w), w.Flush())
+		return errors.Join(relay(l, stdin, w), w.Flush())
 	}
-	return converse(conn, stdin, stdout)
+	return converse(l, stdin, stdout)
 }
 
-// dialError says what a failed connect means.
-func dialError(address string, err error) error {
-	var op *net.OpError
-	if errors.As(err, &op) {
-		err = op.Err // the rest of it is the address again
+// relay copies in to the server, and what the server sends to out.
+func relay(l *link, in io.Reader, out io.Writer) error {
+	if l.messages {
+		return relayMessages(l, in, out)
 	}
-	hint := ""
-	if errors.Is(err, syscall.ECONNREFUSED) {
-		hint = ": nothing listens there"
-	}
-	return fmt.Errorf("cannot connect to %s: %w%s", address, err, hint)
-}
-
-// relay copies in to the server, and what the server sends to out, until the
-// server's end of file.
-func relay(conn *net.TCPConn, in io.Reader, out io.Writer) error {
-	sent := make(chan error, 1)
-	go func() {
-		_, err := io.Copy(conn, in)
-		// The server may have heard enough and be gone: how that ended is told
-		// by what it sends, or by the copy before.
-		_ = conn.CloseWrite()
-		sent <- err
-	}()
-	// Two plain interfaces: with what else the two can do, io.Copy would have
-	// the kernel splice, and an error would not say which side it is of.
-	output := &outcome{w: out}
-	if _, err := io.Copy(output, struct{ io.Reader }{conn}); err != nil {
-		switch {
-		case errors.Is(output.err, syscall.EPIPE):
-			return nil // whoever reads the output has enough
-		case output.err != nil:
-			return fmt.Errorf("cannot write what the server sent: %w", output.err)
-		}
-		return fmt.Errorf("connection lost: %w", err)
-	}
-	select {
-	case err := <-sent:
-		if err != nil {
-			return fmt.Errorf("not everything was sent: %w", err)
-		}
-	default: // it wants no more
-	}
-	return nil
-}
-
-// outcome is a writer that remembers how it failed.
-type outcome struct {
-	w   io.Writer
-	err error
-}
-
-func (o *outcome) Write(p []byte) (n int, err error) {
-	n, err = o.w.Write(p)
-	o.err = err
-	return n, err
+	return relayStream(l, in, out)
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/signal"
 	"sync"
@@ -23,7 +22,7 @@ const prompt = "> "
 
 // converse is a dialogue on a terminal: lines are edited, then sent; what comes
 // is shown above the line being edited.
-func converse(conn *net.TCPConn, stdin, stdout *os.File) (err error) {
+func converse(l *link, stdin, stdout *os.File) (err error) {
 	fd := int(stdin.Fd())
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGWINCH)
@@ -49,8 +48,14 @@ func converse(conn *net.TCPConn, stdin, stdout *os.File) (err error) {
 
 	screen := &switcher{w: editor}
 	shown, typed := make(chan error, 1), make(chan error, 1)
-	go func() { shown <- show(conn, screen) }()
-	go func() { typed <- sendLines(conn, editor) }()
+	go func() {
+		if l.messages {
+			shown <- showMessages(l, screen)
+		} else {
+			shown <- show(l, screen)
+		}
+	}()
+	go func() { typed <- sendLines(l, editor) }()
 	for {
 		select {
 		case err := <-shown:
@@ -67,10 +72,10 @@ func converse(conn *net.TCPConn, stdin, stdout *os.File) (err error) {
 			if err := errors.Join(err, restore()); err != nil {
 				return err
 			}
-			_ = conn.CloseWrite() // it fails when the server is gone, which show reports
+			l.endInput()
 		case s := <-signals:
 			if s != syscall.SIGWINCH {
-				return fmt.Errorf("ended by a signal (%v)", s)
+				return bySignal(s)
 			}
 			resize()
 		}
@@ -78,7 +83,7 @@ func converse(conn *net.TCPConn, stdin, stdout *os.File) (err error) {
 }
 
 // sendLines sends what is typed until Ctrl-D or Ctrl-C.
-func sendLines(conn io.Writer, editor *term.Terminal) error {
+func sendLines(l *link, editor *term.Terminal) error {
 	for {
 		line, err := editor.ReadLine()
 		if errors.Is(err, io.EOF) {
@@ -87,8 +92,8 @@ func sendLines(conn io.Writer, editor *term.Terminal) error {
 		if err != nil && !errors.Is(err, term.ErrPasteIndicator) {
 			return fmt.Errorf("cannot read the terminal: %w", err)
 		}
-		if _, err := io.WriteString(conn, line+"\n"); err != nil {
-			return fmt.Errorf("cannot send: %w", err)
+		if err := l.send(line); err != nil {
+			return fmt.Errorf("cannot send: %w", l.lost(err))
 		}
 	}
 }
@@ -103,7 +108,7 @@ const partialSize = 16 << 10
 // show writes what the server sends to w in whole lines, for the editor draws
 // its own line below. The beginning of a line whose rest does not come is shown
 // as a line with a backslash at its end.
-func show(conn net.Conn, w io.Writer) error {
+func show(l *link, w io.Writer) error {
 	var pending bytes.Buffer
 	clean := harmless.NewWriter(&pending)
 	buf := make([]byte, 4<<10)
@@ -112,10 +117,10 @@ func show(conn net.Conn, w io.Writer) error {
 		if pending.Len() > 0 {
 			until = time.Now().Add(partialTime)
 		}
-		if err := conn.SetReadDeadline(until); err != nil {
-			return fmt.Errorf("connection lost: %w", err)
+		if err := l.SetReadDeadline(until); err != nil {
+			return l.lost(err)
 		}
-		n, err := conn.Read(buf)
+		n, err := l.Read(buf)
 		_, _ = clean.Write(buf[:n]) // into memory
 		late := errors.Is(err, os.ErrDeadlineExceeded)
 		if err != nil && !late {
@@ -136,7 +141,27 @@ func show(conn net.Conn, w io.Writer) error {
 		case errors.Is(err, io.EOF):
 			return nil
 		default:
-			return fmt.Errorf("connection lost: %w", err)
+			return l.lost(err)
+		}
+	}
+}
+
+// showMessages writes what comes to w, a line a message.
+func showMessages(l *link, w io.Writer) error {
+	var line bytes.Buffer
+	clean := harmless.NewWriter(&line)
+	buf := make([]byte, maxMessage+1)
+	for {
+		p, err := l.receive(buf)
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		}
+		_, _ = clean.Write(asLine(p)) // into memory
+		if _, err := w.Write(line.Next(line.Len())); err != nil {
+			return fmt.Errorf("cannot write to the terminal: %w", err)
 		}
 	}
 }

@@ -244,3 +244,35 @@ func TestConnectResized(t *testing.T) {
 	term.types("\x04")
 	term.ends(0)
 }
+
+// Over datagrams and messages each line typed is one, and each that comes is a line,
+// which does nothing to the terminal.
+func TestConnectMessagesOnATerminal(t *testing.T) {
+	dir := shortDir(t)
+	p := startTransports(t, dir)
+	for i, url := range transports(dir) {
+		if !isPacket(url) && !strings.HasPrefix(url, "unixpacket") {
+			continue
+		}
+		t.Run(url, func(t *testing.T) {
+			t.Parallel()
+			term := onTerminal(t, nil, "connect", "--wait", "1s", p.urls[i])
+			term.shows(prompt)
+			term.types("\r")
+			term.types("exe\u202e\r") // the editor draws it, and only the answer is made harmless
+			term.shows(`exe\u202e` + "\r\n" + prompt)
+			term.types("\x04")
+			term.ends(0)
+		})
+	}
+}
+
+// A server of datagrams that is gone is told of when the kernel tells.
+func TestConnectToNoDatagramsOnATerminal(t *testing.T) {
+	url := "udp://" + deadPort(t)
+	term := onTerminal(t, nil, "connect", url)
+	term.shows(prompt)
+	term.types("hello\r")
+	term.shows("cannot connect to " + url)
+	term.ends(1)
+}

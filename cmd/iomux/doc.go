@@ -5,8 +5,9 @@
 //	iomux backends    what this system can wait with
 //	iomux completion  completion scripts for shells
 //
-// Addresses are URLs such as tcp://127.0.0.1:7000. What a program may want to
-// read goes to standard output, logs and errors go to standard error. The exit
+// Addresses are URLs such as tcp://127.0.0.1:7000, udp://[::1]:7000 or
+// unix:///run/echo.sock. What a program may want to read, listeners and statistics,
+// goes to standard output, logs and errors go to standard error. The exit
 // status is 0 for success, 1 for a failure and 2 for a call that cannot be
 // right; then one line says what is wrong.
 package main

@@ -34,9 +34,10 @@ func newRoot() *cobra.Command {
 		Short: "Servers on one event loop a core, and a client for them",
 		Long: `Servers on one event loop a core, and a client for them.
 
-Addresses are URLs such as tcp://127.0.0.1:7000; port 0 lets the kernel choose.
-Logs go to standard error. The exit status is 0 for success, 1 for a failure
-and 2 for a call that cannot be right.`,
+Addresses are URLs such as tcp://127.0.0.1:7000, udp://[::1]:7000 or
+unix:///run/echo.sock; port 0 lets the kernel choose. Logs go to standard error.
+The exit status is 0 for success, 1 for a failure and 2 for a call that cannot be
+right.`,
 		Example: `  iomux echo
   iomux connect tcp://127.0.0.1:7000
   iomux backends`,

@@ -82,6 +82,39 @@ func finish(t *testing.T, cmd *exec.Cmd, stdin string) result {
 	return result{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
 }
 
+// talk has iomux connect send lines to a server and wants an answer. The input ends
+// when the answer has come: how long that takes is nobody's business.
+func talk(t *testing.T, url, lines, answer string) {
+	t.Helper()
+	cmd := program(t, "connect", "--wait", "100ms", url)
+	var log sharedBuffer
+	cmd.Stderr = &log
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	late := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
+	defer late.Stop()
+	go func() { _, _ = io.WriteString(stdin, lines) }() // an error shows in what comes back
+	got := make([]byte, len(answer))
+	n, err := io.ReadFull(stdout, got)
+	if err != nil || string(got) != answer {
+		t.Errorf("%s: %d bytes came back for %d, and not the same, %v", url, n, len(answer), err)
+	}
+	stdin.Close()
+	rest, err := io.ReadAll(stdout)
+	if err := errors.Join(err, cmd.Wait()); err != nil || len(rest) > 0 || log.String() != "" {
+		t.Errorf("%s: %v, then %.99q, %s", url, err, rest, log.String())
+	}
+}
+
 // process is a running iomux echo.
 type process struct {
 	t    *testing.T
@@ -109,14 +142,32 @@ func (l *sharedBuffer) String() string {
 	return l.b.String()
 }
 
-// startEcho runs iomux echo on as many free ports and waits until it accepts.
+// startEcho runs iomux echo where args say, and on as many free ports, and waits
+// until it accepts.
 func startEcho(t *testing.T, ports int, args ...string) *process {
 	t.Helper()
 	args = append([]string{"echo"}, args...)
 	for range ports {
 		args = append(args, "--listen", "tcp://127.0.0.1:0")
 	}
-	return start(t, program(t, args...), ports)
+	listeners := 0
+	for _, a := range args {
+		if a == "--listen" {
+			listeners++
+		}
+	}
+	return start(t, program(t, args...), listeners)
+}
+
+// shortDir is a directory whose paths are short enough for the names of sockets.
+func shortDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "iomux")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }
 
 func start(t *testing.T, cmd *exec.Cmd, ports int) *process {

@@ -5,7 +5,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -46,6 +45,7 @@ func exitStatus(err error) int {
 // without the package that found it in front.
 func oneLine(err error) string {
 	s := strings.TrimPrefix(err.Error(), "reactor: ")
+	s = strings.TrimPrefix(s, "handover: ")
 	return strings.ReplaceAll(harmless.String(s), "\n", "; ")
 }
 
@@ -57,15 +57,57 @@ func flagError(cmd *cobra.Command, err error) error {
 	)
 	switch {
 	case errors.As(err, &unknown):
-		var names []string
-		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
-		return usagef("%w, want %s", err, orList(names))
+		return usagef("%w, %s", err, otherFlags(cmd, unknown.GetSpecifiedName()))
 	case errors.As(err, &missing):
 		f := missing.GetFlag()
 		value, _ := pflag.UnquoteUsage(f)
 		return usagef("%w, want --%s %s", err, f.Name, value)
 	}
 	return usageError{err}
+}
+
+// manyFlags are more than one wants to read in an error.
+const manyFlags = 8
+
+// otherFlags says which flags there are, when there is none of a name: those that
+// it may be a misspelling of, or all, or where they are explained.
+func otherFlags(cmd *cobra.Command, name string) string {
+	var all, like []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		all = append(all, "--"+f.Name)
+		if len(name) > 1 && distance(name, f.Name) <= 2 {
+			like = append(like, "--"+f.Name)
+		}
+	})
+	switch {
+	case len(like) > 0:
+		return "did you mean " + orList(like) + "?"
+	case len(all) > manyFlags:
+		return fmt.Sprintf("see %q", cmd.CommandPath()+" --help")
+	}
+	return "want " + orList(all)
+}
+
+// distance is how many bytes must be put in, taken out or exchanged to make b of a
+// (Levenshtein's).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1) // of a's bytes so far to each beginning of b
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		before := row[0] // the row above, one to the left
+		row[0] = i + 1
+		for j := range len(b) {
+			exchanged := before
+			if a[i] != b[j] {
+				exchanged++
+			}
+			before = row[j+1]
+			row[j+1] = min(exchanged, before+1, row[j]+1)
+		}
+	}
+	return row[len(b)]
 }
 
 // noArguments refuses surplus arguments.
@@ -103,32 +145,4 @@ func orList(words []string) string {
 	}
 	last := len(words) - 1
 	return strings.Join(words[:last], ", ") + " or " + words[last]
-}
-
-// choice is a flag that takes one of a few words.
-type choice struct {
-	name  string // of what it is, in the help
-	value string
-	of    []string
-}
-
-func (c *choice) String() string { return c.value }
-
-func (c *choice) Type() string { return c.name }
-
-func (c *choice) Set(s string) error {
-	if !slices.Contains(c.of, s) {
-		return fmt.Errorf("want %s", orList(c.of))
-	}
-	c.value = s
-	return nil
-}
-
-// addChoice gives cmd a flag that takes one of a few words and completes them.
-func addChoice(cmd *cobra.Command, c *choice, name, usage string) {
-	cmd.Flags().Var(c, name, usage+": "+orList(c.of))
-	complete := cobra.FixedCompletions(c.of, cobra.ShellCompDirectiveNoFileComp)
-	if err := cmd.RegisterFlagCompletionFunc(name, complete); err != nil {
-		panic(err) // there is no such flag, or it is completed already
-	}
 }

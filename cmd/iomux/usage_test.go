@@ -8,12 +8,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"syscall"
 	"testing"
-
-	"github.com/spf13/cobra"
 
 	"example.com/iomux"
 )
@@ -33,6 +30,11 @@ func TestBadCalls(t *testing.T) {
 	t.Cleanup(func() { taken.Close() }) // after the subtests, which run side by side
 	inUse := "tcp://" + taken.Addr().String()
 
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+
 	echo := func(args ...string) []string { return append([]string{"echo"}, args...) }
 	for _, c := range []struct {
 		name   string
@@ -43,8 +45,11 @@ func TestBadCalls(t *testing.T) {
 		{"unknown command", []string{"eco"}, 2, []string{`"eco"`, "did you mean echo?"}},
 		{"command like nothing", []string{"frobnicate"}, 2, []string{`"frobnicate"`, "backends, completion, connect or echo"}},
 		{"unknown flag of the program", []string{"--frob"}, 2, []string{"--frob", "--help", "--version"}},
-		{"unknown flag", echo("--lops", "2"), 2, []string{"--lops", "--loops"}},
-		{"unknown short flag", echo("-x"), 2, []string{"-x", "--listen"}},
+		{"unknown flag", echo("--lops", "2"), 2, []string{"--lops", "did you mean --loops?"}},
+		{"flag like two", echo("--log-leve", "warn"), 2, []string{"did you mean --log-level?"}},
+		{"flag like nothing", echo("--frobnicate"), 2, []string{"--frobnicate", "iomux echo --help"}},
+		{"unknown short flag", echo("-x"), 2, []string{"-x", "iomux echo --help"}},
+		{"unknown flag of a small command", []string{"connect", "--frobnicate"}, 2, []string{"--help", "--wait"}},
 		{"flag without value", echo("--listen"), 2, []string{"--listen URL"}},
 		{"bad flag syntax", echo("--=x"), 2, []string{"--=x"}},
 		{"surplus argument", echo("tcp://127.0.0.1:0"), 2, []string{`"tcp://127.0.0.1:0"`, "echo --help"}},
@@ -56,9 +61,37 @@ func TestBadCalls(t *testing.T) {
 		{"loops that are no number", echo("--loops", "many"), 2, []string{`"many"`, "1 to 1024"}},
 		{"log format", echo("--log-format", "xml"), 2, []string{`"xml"`, "text or json"}},
 		{"log level", echo("--log-level", "loud"), 2, []string{`"loud"`, "debug, info, warn or error"}},
-		{"other scheme", echo("--listen", "http://127.0.0.1:7000"), 2, []string{"http://127.0.0.1:7000", "tcp://HOST:PORT"}},
-		{"udp", echo("--listen", "udp://127.0.0.1:7000"), 2, []string{"udp://127.0.0.1:7000", "not supported yet", "tcp://HOST:PORT"}},
-		{"unix", echo("--listen", "unix:///tmp/x.sock"), 2, []string{"unix:///tmp/x.sock", "not supported yet", "tcp://HOST:PORT"}},
+		{"no connections", echo("--max-conns", "0"), 2, []string{"--max-conns", `"0"`, "1 to 2147483647"}},
+		{"limit with a unit", echo("--max-conns-per-addr", "1k"), 2, []string{"--max-conns-per-addr", `"1k"`}},
+		{"backlog", echo("--backlog", "1e3"), 2, []string{"--backlog", `"1e3"`, "1 to 1048576"}},
+		{"size in decimal units", echo("--high-water", "256KB"), 2, []string{"--high-water", `"256KB"`, "65536, 256KiB"}},
+		{"no size", echo("--low-water", "0"), 2, []string{"--low-water", `"0"`, "256KiB"}},
+		{"size beyond all", echo("--memory-limit", "99999999999GiB"), 2, []string{"--memory-limit", "1GiB"}},
+		{"marks the wrong way round", echo("--high-water", "1KiB"), 2, []string{"--low-water 64KiB, --high-water 1KiB, --write-limit 1MiB", "none larger than the next"}},
+		{"limit below the mark", echo("--write-limit", "128KiB"), 2, []string{"--high-water 256KiB, --write-limit 128KiB"}},
+		{"time without unit", echo("--idle-timeout", "30"), 2, []string{"--idle-timeout", `"30"`, "500ms, 30s or 5m, or off"}},
+		{"negative time", echo("--write-timeout", "-1s"), 2, []string{"--write-timeout", "at least 1ms, or off"}},
+		{"keep-alive of less than a second", echo("--keepalive", "10ms"), 2, []string{"--keepalive", "at least 1s, or off"}},
+		{"draining for ever", echo("--drain-timeout", "off"), 2, []string{"--drain-timeout", `"off"`, "500ms, 30s or 5m"}},
+		{"too many statistics", echo("--stats", "1ms"), 2, []string{"--stats", "at least 100ms, or off"}},
+		{"balance", echo("--balance", "fair"), 2, []string{`"fair"`, "reuseport, round-robin or least-connections"}},
+		{"balance that the address has not", echo("--balance", "reuseport", "--listen", "unix:"+file+".sock"), 2, []string{"unix", "round-robin"}},
+		{"mode in letters", echo("--mode", "rw"), 2, []string{"--mode", `"rw"`, "0600"}},
+		{"mode of nobody", echo("--mode", "0"), 2, []string{"--mode", "0600"}},
+		{"mode with more than permissions", echo("--mode", "1777"), 2, []string{"--mode", "0600"}},
+		{"wait", echo("--wait", "rude"), 2, []string{`"rude"`, "fair or polite"}},
+		{"fair and pinned", echo("--pin", "--wait", "fair"), 2, []string{"Pin", "polite"}},
+		{"take over at no path", echo("--takeover", ""), 2, []string{"--takeover", "path of a socket file"}},
+		{"take over at an abstract name", echo("--takeover", "@x"), 2, []string{"--takeover", `"@x"`, "path of a socket file"}},
+		{"take over at a file", echo("--takeover", file, "--listen", "tcp://127.0.0.1:0"), 1, []string{file}},
+		{"take over in no directory", echo("--takeover", "/nowhere/x.sock", "--listen", "tcp://127.0.0.1:0"), 1, []string{"/nowhere/x.sock", "no such file"}},
+		{"other scheme", echo("--listen", "http://127.0.0.1:7000"), 2, []string{"http://127.0.0.1:7000", `"http" is not supported`, "tcp, tcp4, tcp6, udp, udp4, udp6, unix, unixpacket, unixgram"}},
+		{"udp without port", echo("--listen", "udp://127.0.0.1"), 2, []string{`"udp://127.0.0.1"`, "0 lets the kernel choose"}},
+		{"unix without path", echo("--listen", "unix://"), 2, []string{`"unix://"`, "unix:///PATH"}},
+		{"unix with two slashes", echo("--listen", "unix://x.sock"), 2, []string{"unix:///x.sock or unix:x.sock"}},
+		{"unix path too long", echo("--listen", "unix:///"+strings.Repeat("x", 200)), 2, []string{"its path has 201 bytes"}},
+		{"unix path of a file", echo("--listen", "unix://"+file), 1, []string{file, "not a socket"}},
+		{"unixgram path of a file", echo("--listen", "unixgram://"+file), 1, []string{file, "not a socket"}},
 		{"no scheme", echo("--listen", "127.0.0.1:7000"), 2, []string{`"127.0.0.1:7000"`, "tcp://HOST:PORT"}},
 		{"empty address", echo("--listen", ""), 2, []string{`""`, "tcp://HOST:PORT"}},
 		{"no port", echo("--listen", "tcp://127.0.0.1"), 2, []string{`"tcp://127.0.0.1"`, "0 lets the kernel choose"}},
@@ -74,12 +107,16 @@ func TestBadCalls(t *testing.T) {
 
 		{"nothing to connect to", []string{"connect"}, 2, []string{"no URL", "tcp://127.0.0.1:7000"}},
 		{"two to connect to", []string{"connect", inUse, "tcp://127.0.0.1:2"}, 2, []string{"tcp://127.0.0.1:2"}},
-		{"connect by another scheme", []string{"connect", "http://127.0.0.1"}, 2, []string{"http://127.0.0.1", "tcp://HOST:PORT"}},
-		{"connect by udp", []string{"connect", "udp://127.0.0.1:7000"}, 2, []string{"udp://127.0.0.1:7000", "not supported yet"}},
+		{"connect by another scheme", []string{"connect", "http://127.0.0.1"}, 2, []string{"http://127.0.0.1", `"http" is not supported`, "tcp, tcp4"}},
 		{"connect to port 0", []string{"connect", "tcp://127.0.0.1:0"}, 2, []string{"tcp://127.0.0.1:0", "between 1 and 65535"}},
+		{"connect by udp to port 0", []string{"connect", "udp6://[::1]:0"}, 2, []string{"udp6://[::1]:0", "between 1 and 65535"}},
 		{"connect to no host", []string{"connect", "tcp://:7000"}, 2, []string{"tcp://:7000", "no host"}},
 		{"connect to no port", []string{"connect", "tcp://127.0.0.1"}, 2, []string{"tcp://127.0.0.1", "no port"}},
 		{"connect to what is no URL", []string{"connect", "127.0.0.1:7000"}, 2, []string{"127.0.0.1:7000", "tcp://HOST:PORT"}},
+		{"connect to no file", []string{"connect", "unix:///nowhere/x.sock"}, 1, []string{"unix:///nowhere/x.sock", "no such file"}},
+		{"connect by datagrams to no file", []string{"connect", "unixgram:///nowhere/x.sock"}, 1, []string{"unixgram:///nowhere/x.sock", "no such file"}},
+		{"wait that is no time", []string{"connect", "--wait", "soon", "udp://127.0.0.1:7000"}, 2, []string{`"soon"`, "500ms, 30s or 5m"}},
+		{"wait that is negative", []string{"connect", "--wait=-1s", "udp://127.0.0.1:7000"}, 2, []string{`"-1s"`, "at least 0s"}},
 		{"connect to a name that does not resolve", []string{"connect", "tcp://host.invalid:7000"}, 1, []string{"tcp://host.invalid:7000"}},
 		{"escape sequence in a name", []string{"connect", "\x1b[31mtcp:"}, 2, []string{`\x1b[31m`}},
 
@@ -188,182 +225,4 @@ func TestPrivilegedPort(t *testing.T) {
 		t.Skip("every port is for everyone here (ip_unprivileged_port_start is 0)")
 	}
 	check(t, finish(t, cmd, ""), 1, []string{"tcp://127.0.0.1:1", "permission denied", "below 1024"})
-}
-
-func TestVersion(t *testing.T) {
-	for _, flag := range []string{"--version", "-v"} {
-		r := call(t, "", flag)
-		if r.status != 0 || r.stderr != "" || !regexp.MustCompile(`^iomux \S+, go\S+, \w+/\w+\n$`).MatchString(r.stdout) {
-			t.Errorf("%s: %+v", flag, r)
-		}
-	}
-}
-
-// walk calls f for every command, but not those of cobra's own that are hidden.
-func walk(cmd *cobra.Command, f func(*cobra.Command)) {
-	f(cmd)
-	for _, c := range cmd.Commands() {
-		if !c.Hidden {
-			walk(c, f)
-		}
-	}
-}
-
-// Every command has help with examples, the same by all three ways.
-func TestHelp(t *testing.T) {
-	walk(newRoot(), func(cmd *cobra.Command) {
-		path := strings.Fields(cmd.CommandPath())[1:]
-		t.Run(cmd.CommandPath(), func(t *testing.T) {
-			t.Parallel()
-			long := call(t, "", append(path, "--help")...)
-			if long.status != 0 || long.stderr != "" || !strings.Contains(long.stdout, "Examples:\n  iomux") {
-				t.Errorf("--help: %+v", long)
-			}
-			if short := call(t, "", append(path, "-h")...); short != long {
-				t.Errorf("-h: %+v", short)
-			}
-			if word := call(t, "", append([]string{"help"}, path...)...); word != long {
-				t.Errorf("help: %+v", word)
-			}
-			for line := range strings.Lines(long.stdout) {
-				if len(line) > 101 /* with the newline */ {
-					t.Errorf("too long for a terminal: %s", line)
-				}
-			}
-		})
-	})
-	if bare, help := call(t, ""), call(t, "", "--help"); bare != help {
-		t.Errorf("without arguments: %+v", bare)
-	}
-}
-
-// Every example of the help works as it stands, but for its port.
-func TestExamples(t *testing.T) {
-	shell, err := exec.LookPath("sh")
-	if err != nil {
-		t.Skip("sh is missing")
-	}
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	bin := t.TempDir()
-	if err := os.Symlink(self, filepath.Join(bin, "iomux")); err != nil {
-		t.Fatal(err)
-	}
-	server := startEcho(t, 1)
-	walk(newRoot(), func(cmd *cobra.Command) {
-		for line := range strings.Lines(cmd.Example) {
-			line = strings.TrimSpace(line)
-			t.Run(line, func(t *testing.T) {
-				script := exec.CommandContext(t.Context(), shell)
-				script.Env = environment("PATH=" + bin + ":" + os.Getenv("PATH"))
-				if !strings.HasPrefix(line, "iomux echo") {
-					script.Args = []string{shell, "-c", strings.ReplaceAll(line, "tcp://127.0.0.1:7000", server.urls[0])}
-					r := finish(t, script, "")
-					if r.status != 0 || r.stderr != "" || r.stdout == "" && !strings.HasPrefix(line, "iomux connect") {
-						t.Errorf("%+v", r)
-					}
-					if strings.HasPrefix(line, "printf 'hello") && r.stdout != "hello\n" {
-						t.Errorf("it printed %q", r.stdout)
-					}
-					return
-				}
-				if strings.Contains(line, "[::1]") && !hasIPv6() {
-					t.Skip("there is no IPv6 here")
-				}
-				if !strings.Contains(line, "--listen") {
-					line += " --listen tcp://127.0.0.1:7000"
-				}
-				line = strings.ReplaceAll(line, ":7000", ":0")
-				script.Args = []string{shell, "-c", "exec " + line}
-				p := start(t, script, strings.Count(line, "--listen"))
-				p.signal(syscall.SIGTERM)
-				if status, rest := p.wait(); status != 0 || rest != "" {
-					t.Errorf("exit status %d, %q; log:\n%s", status, rest, p.log.String())
-				}
-			})
-		}
-	})
-}
-
-func hasIPv6() bool {
-	l, err := net.Listen("tcp", "[::1]:0")
-	if err != nil {
-		return false
-	}
-	l.Close()
-	return true
-}
-
-// A completion script is one that its shell can read, and what it asks of the
-// program is answered.
-func TestCompletion(t *testing.T) {
-	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
-		r := call(t, "", "completion", shell)
-		if r.status != 0 || r.stderr != "" || !strings.Contains(r.stdout, "iomux") {
-			t.Errorf("%s: exit status %d, %s", shell, r.status, r.stderr)
-		}
-		path, err := exec.LookPath(shell)
-		if err != nil || shell == "powershell" {
-			continue // its script could only be looked at
-		}
-		cmd := exec.CommandContext(t.Context(), path, "-n")
-		if check := finish(t, cmd, r.stdout); check.status != 0 {
-			t.Errorf("%s -n: %+v", shell, check)
-		}
-	}
-	for _, c := range []struct {
-		args []string
-		want []string
-	}{
-		{[]string{""}, []string{"echo", "connect", "backends", "completion"}},
-		{[]string{"echo", "--b"}, []string{"--backend"}},
-		{[]string{"echo", "--backend", ""}, []string{"epoll", "kqueue", "poll", "select"}},
-		{[]string{"echo", "--log-level", "w"}, []string{"warn"}},
-		{[]string{"echo", "--log-format", ""}, []string{"text", "json"}},
-		{[]string{"help", ""}, []string{"echo", "connect"}},
-		{[]string{"completion", ""}, []string{"bash", "zsh", "fish", "powershell"}},
-	} {
-		r := call(t, "", append([]string{"__complete"}, c.args...)...)
-		got := "\n" + strings.ReplaceAll(r.stdout, "\t", "\n")
-		for _, want := range c.want {
-			if !strings.Contains(got, "\n"+want+"\n") {
-				t.Errorf("completing %q: no %q in %q", c.args, want, r.stdout)
-			}
-		}
-	}
-}
-
-func TestBackendsTable(t *testing.T) {
-	r := call(t, "", "backends")
-	if r.status != 0 || r.stderr != "" {
-		t.Fatalf("%+v", r)
-	}
-	usable := iomux.Backends()
-	rows := map[string][]string{}
-	for line := range strings.Lines(r.stdout) {
-		if fields := strings.Fields(line); len(fields) > 4 {
-			rows[fields[0]] = fields[1:]
-		}
-	}
-	for _, b := range knownBackends {
-		row := rows[string(b)]
-		if row == nil {
-			t.Errorf("%s is missing:\n%s", b, r.stdout)
-			continue
-		}
-		works, wait, chosen, why := row[0], row[1], row[2], strings.Join(row[3:], " ")
-		switch err := opens(b); {
-		case err != nil && (works != "no" || wait != "-" || chosen != "-" || !strings.Contains(why, oneLine(err))):
-			t.Errorf("%s does not work (%v): %q", b, err, row)
-		case err == nil && works != "yes":
-			t.Errorf("%s works: %q", b, row)
-		case err == nil && (b == iomux.Epoll || b == iomux.Kqueue) != (wait == "fair"):
-			t.Errorf("%s: wait mode is %s", b, wait)
-		}
-		if (chosen == "yes") != (b == usable[0]) {
-			t.Errorf("%s: chosen is %q, the best is %s", b, chosen, usable[0])
-		}
-	}
 }
