@@ -28,7 +28,7 @@ func timed(t *testing.T, o Options, h Handler) (l *Loop, clock *fakeClock, clien
 	opened := make(chan struct{})
 	g, ln, _ := serve(t, o, tell{h, opened})
 	c := dial(t, ln)
-	if err := c.SetReadBuffer(2304); err != nil { // so that little is enough to have some wait
+	if err := c.SetReadBuffer(64 << 10); err != nil { // so that little is enough to have some wait
 		t.Fatal(err)
 	}
 	<-opened
