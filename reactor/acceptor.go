@@ -22,10 +22,11 @@ type acceptor struct {
 	fd       int           // -1 once closed; written under loop.mu
 	paused   bool          // for want of descriptors or memory
 	held     bool          // by Listener.Pause
+	lost     bool          // somebody else has closed fd, which may be another's by now
 	backoff  time.Duration // the last pause; 0 after a success
 	pauseID  int           // tells the pause at hand from earlier ones
 	logged   time.Time     // when trouble was last logged
-	turn     int           // the loop that gets the next connection, where one accepts for all
+	turn     uint32        // the loop that gets the next connection, where one accepts for all
 }
 
 // A pause in accepting begins short, since a descriptor may come free at any
@@ -64,7 +65,8 @@ func (a *acceptor) ready(iomux.Events, iomux.Raw) {
 			a.refuse(errno)
 			return
 		case errno == unix.EBADF || errno == unix.EINVAL || errno == unix.ENOTSOCK:
-			a.trouble("cannot accept; the listener is closed", errno)
+			a.loop.log.Error("cannot accept; the listener is closed", "listener", a.listener.URL(), "err", errno)
+			a.lost = errno == unix.EBADF
 			a.close()
 			return
 		default:
@@ -95,6 +97,7 @@ func (a *acceptor) take(fd int, peer netip.AddrPort) {
 			_ = sys.Close(fd) // it was not served
 		}
 	}()
+	a.loop.watched.step()
 	if err := a.admit(fd, peer); err != nil {
 		a.trouble("a connection was refused", err, "remote", a.listener.services[a.loop.number].name(peer))
 		return
@@ -158,10 +161,11 @@ func (a *acceptor) hand(fd int, peer netip.AddrPort) {
 // pick chooses the loop for a connection.
 func (a *acceptor) pick(loops []*Loop) *Loop {
 	a.turn++
+	next := loops[a.turn%uint32(len(loops))]
 	if a.listener.options.Balance != LeastConnections {
-		return loops[a.turn%len(loops)]
+		return next
 	}
-	best := loops[a.turn%len(loops)] // so that equals take turns
+	best := next // so that equals take turns
 	for _, l := range loops {
 		if l.load.Load() < best.load.Load() {
 			best = l
@@ -251,6 +255,7 @@ func (a *acceptor) hold(on bool) {
 
 // ignore takes the socket out of the selector.
 func (a *acceptor) ignore() {
+	a.loop.counts.Watches++
 	if _, err := a.loop.sel.Unregister(a.fd); err != nil {
 		a.trouble("cannot pause accepting", err) // yet the selector has forgotten it
 	}
@@ -258,6 +263,7 @@ func (a *acceptor) ignore() {
 
 // heed puts it back.
 func (a *acceptor) heed() error {
+	a.loop.counts.Watches++
 	_, err := a.loop.sel.Register(a.fd, iomux.Readable, a)
 	return err
 }
@@ -294,8 +300,10 @@ func (a *acceptor) close() {
 	fd := a.fd
 	a.fd = -1
 	a.loop.mu.Unlock()
-	if errno := sys.Close(fd); errno != 0 {
-		a.trouble("cannot close a listener", errno)
+	if !a.lost {
+		if errno := sys.Close(fd); errno != 0 {
+			a.trouble("cannot close a listener", errno)
+		}
 	}
 	a.loop.drop(a)
 }

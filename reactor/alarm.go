@@ -109,6 +109,7 @@ func (l *Loop) fire() {
 		who := l.alarms[0].who
 		l.alarms.remove(0)
 		l.counts.Alarms++
+		l.watched.step()
 		who.ring(l.fired)
 	}
 }

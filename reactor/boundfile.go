@@ -3,7 +3,6 @@
 package reactor
 
 import (
-	"fmt"
 	"log/slog"
 	"sync"
 
@@ -22,20 +21,6 @@ func (b *boundFile) set(f *socketfile.File) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.file = f
-}
-
-// own takes the file of an adopted socket over. An address without one has none to
-// take.
-func (b *boundFile) own(a address) error {
-	if !a.unix() || a.name == "" || a.name[0] == '@' {
-		return nil
-	}
-	f, err := socketfile.Found(a.name)
-	if err != nil {
-		return fmt.Errorf("reactor: own the file of %v: %w", a, err)
-	}
-	b.set(f)
-	return nil
 }
 
 // forget leaves the file to a successor.

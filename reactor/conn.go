@@ -4,6 +4,7 @@ package reactor
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"time"
@@ -98,12 +99,31 @@ func (c *Conn) settle() {
 	if c.out.len() > 0 && !c.blocked {
 		c.send(nil)
 	}
-	if c.out.len() == 0 && c.quit() || c.state == connDead {
+	if c.out.len() == 0 {
+		// Nothing waits, so nothing is waited for; a refused Write may have
+		// left it otherwise.
+		c.blocked = false
+		c.out.clear(&c.loop().pool)
+		if c.quit() {
+			return
+		}
+	}
+	if c.state == connDead {
 		return
 	}
 	c.level()
 	if c.out.len() > 0 || c.out.held > 0 || c.in != nil {
 		c.account()
+	}
+	var want iomux.Events
+	if c.reading() || c.state == connLinger {
+		want = iomux.Readable
+	}
+	if c.blocked {
+		want |= iomux.Writable
+	}
+	if c.in != nil && want&^c.interest&iomux.Readable != 0 && c.service.timeouts.Read > 0 {
+		c.in.since = c.loop().now() // the pause was not the peer's
 	}
 	if c.service.timed || c.state != connOpen {
 		if c.progress && (c.greeted || c.service.timeouts.Handshake == 0) {
@@ -112,13 +132,6 @@ func (c *Conn) settle() {
 		c.arm()
 	}
 	c.progress = false
-	var want iomux.Events
-	if c.reading() || c.state == connLinger {
-		want = iomux.Readable
-	}
-	if c.blocked {
-		want |= iomux.Writable
-	}
 	if want != c.interest && c.state != connDead {
 		c.watch(want)
 	}
@@ -132,7 +145,7 @@ func (c *Conn) quit() (over bool) {
 	}
 	switch {
 	case c.state == connOpen && c.ended && (c.finSent || c.service.half == nil):
-		c.finish(c.verdict())
+		c.finish(io.EOF)
 	case c.state == connClosing:
 		c.hangUp()
 	}
@@ -210,11 +223,21 @@ func (c *Conn) PauseReading() {
 	c.touch()
 }
 
-// ResumeReading undoes PauseReading. What Data left unused comes back with the
-// next input, not before.
+// ResumeReading undoes PauseReading. What Data left unused before the pause is
+// brought to it again soon, with more behind it or not: the pause may have been what
+// kept Data from using it.
 func (c *Conn) ResumeReading() {
+	if c.paused && c.in != nil {
+		_ = c.Post(c.redeliver) // the loop takes functions while it has connections
+	}
 	c.paused = false
 	c.touch()
+}
+
+func (c *Conn) redeliver() {
+	if c.in != nil && c.state == connOpen && !c.paused {
+		c.deliver(nil)
+	}
 }
 
 // Buffered is how many written bytes the kernel has not taken yet.

@@ -4,7 +4,6 @@ package reactor
 
 import (
 	"fmt"
-	"io"
 
 	"golang.org/x/sys/unix"
 
@@ -20,7 +19,7 @@ func (c *Conn) Close() {
 		return
 	}
 	c.state = connClosing
-	if c.blocked && c.out.head != nil && !c.service.timed {
+	if c.blocked && c.out.head != nil && c.service.timeouts.Write == 0 {
 		c.out.head.since = c.loop().now() // nobody has asked when until now
 	}
 	c.touch()
@@ -108,15 +107,6 @@ func (c *Conn) discard() {
 	}
 }
 
-// verdict is how a connection ends that has nothing left to do: the peer has said
-// all, or this side has closed.
-func (c *Conn) verdict() error {
-	if c.ended && c.state == connOpen {
-		return io.EOF
-	}
-	return nil
-}
-
 // ending is a connection that is finished and the reason, for Closed.
 type ending struct {
 	conn   *Conn
@@ -144,6 +134,7 @@ func (c *Conn) finish(reason error) {
 	c.state = connDead
 	if c.interest != 0 {
 		c.interest = 0
+		l.counts.Watches++
 		if _, err := l.sel.Unregister(int(c.fd)); err != nil {
 			l.log.Error("cannot unregister a connection", "remote", c.name(), "err", err)
 		}

@@ -31,7 +31,9 @@ func (c *Conn) read(hungUp bool) {
 			c.fail("read", errno)
 			return
 		case n == 0:
-			c.end()
+			if c.end(); c.draining {
+				c.Close()
+			}
 			return
 		case n > len(buf):
 			c.finish(fmt.Errorf("reactor: read from %v: %w (%d bytes, at most %d)", c.name(), ErrTruncated, n, len(buf)))
@@ -46,6 +48,9 @@ func (c *Conn) read(hungUp bool) {
 		if !c.reading() || n < len(buf) && !hungUp && !c.draining {
 			return
 		}
+	}
+	if c.draining {
+		_ = c.Post(c.drain) // what was read may be all, and no event tells of nothing
 	}
 }
 

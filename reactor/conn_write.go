@@ -34,6 +34,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 	if c.state == connOpen && c.out.len()+len(rest) > o.WriteLimit {
 		err := fmt.Errorf("reactor: write to %v: %w (%d bytes)", c.name(), ErrWriteLimit, o.WriteLimit)
 		if o.Overflow == Refuse && len(rest) == len(p) { // a torn message would be no message
+			c.owe()
 			return 0, err
 		}
 		c.finish(err)
@@ -44,6 +45,15 @@ func (c *Conn) Write(p []byte) (int, error) {
 	c.out.append(&c.loop().pool, rest)
 	c.touch()
 	return len(p), nil
+}
+
+// owe has Drained called when there is room again for what was refused: as if more
+// waited than the high mark. With less than the low mark waiting there is room.
+func (c *Conn) owe() {
+	if c.out.len() > c.options().LowWater {
+		c.choked = true
+	}
+	c.touch()
 }
 
 // CloseWrite sends the peer the end of file, behind what was written. Input still
@@ -59,7 +69,9 @@ func (c *Conn) CloseWrite() {
 // sendEnd tells the peer that nothing more will come.
 func (c *Conn) sendEnd() {
 	c.finSent = true
-	if errno := sys.ShutdownWrite(int(c.fd)); errno != 0 {
+	switch errno := sys.ShutdownWrite(int(c.fd)); errno {
+	case 0, unix.ENOTCONN, unix.EPIPE: // the peer is gone, of which the next read tells more
+	default:
 		c.fail("shutdown", errno)
 	}
 }
@@ -166,7 +178,9 @@ func (c *Conn) writeMessage(p []byte) (int, error) {
 	}
 	if c.out.len()+len(p)+messageHead > c.options().WriteLimit {
 		err := fmt.Errorf("reactor: write to %v: %w (%d bytes)", c.name(), ErrWriteLimit, c.options().WriteLimit)
-		if c.options().Overflow != Refuse {
+		if c.options().Overflow == Refuse {
+			c.owe()
+		} else {
 			c.finish(err)
 		}
 		return 0, err

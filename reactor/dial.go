@@ -102,7 +102,7 @@ func (l *Loop) Dial(address string, h Handler, o DialOptions, failed func(error)
 // Dial is Loop.Dial on one loop after the other.
 func (g *Group) Dial(address string, h Handler, o DialOptions, failed func(error)) (*Dial, error) {
 	n := g.nextDial.Add(1)
-	return g.loops[int(n)%len(g.loops)].Dial(address, h, o, failed)
+	return g.loops[n%uint32(len(g.loops))].Dial(address, h, o, failed)
 }
 
 // Cancel gives up: failed is called with ErrCanceled, unless there is a connection
@@ -229,6 +229,7 @@ func (d *Dial) connect() {
 	case errno == unix.EAGAIN && d.address.unix(): // its queue is full
 		d.again(busyRetry, d.connect)
 	case errno == unix.EINPROGRESS || errno == unix.EINTR: // a signal does not end it, connect(2)
+		d.loop.counts.Watches++
 		if _, err := d.loop.sel.Register(d.fd, iomux.Writable, d); err != nil {
 			d.miss("watch", err)
 			d.try()
@@ -284,7 +285,11 @@ func (d *Dial) mirrored() bool {
 		return false
 	}
 	local, errno := sys.Getsockname(d.fd)
-	return errno == 0 && local == d.peer
+	if errno != 0 {
+		return false
+	}
+	peer, errno := sys.Getpeername(d.fd) // which is not d.peer where that is 0.0.0.0
+	return errno == 0 && local == peer
 }
 
 // connected hands the socket over to a Conn.

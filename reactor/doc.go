@@ -40,7 +40,8 @@
 //
 // Descriptors of connections are closed at the end of the turn and nowhere else, so
 // a number cannot come back inside the batch that still holds events of its old
-// owner.
+// owner. A listener's, or one that connects, is closed at once: its one event of the
+// batch is the one at hand, or it is closed outside of the batch.
 //
 // # Bounds
 //

@@ -472,7 +472,7 @@ func TestOptions(t *testing.T) {
 		"HighWater is -5":      {HighWater: -5},
 		"Backlog is -1":        {Backlog: -1},
 		"LowWater 20":          {LowWater: 20, HighWater: 10},
-		"WriteLimit 10":        {WriteLimit: 10},
+		"WriteLimit 10":        {HighWater: 20, WriteLimit: 10},
 		`Wait is "sometimes"`:  {Wait: "sometimes"},
 		"needs a backend with": {Wait: Fair, Backend: iomux.Select},
 	} {

@@ -25,6 +25,9 @@ const maxForced = 100 // names in a ForcedError
 // Error names the first few.
 func (e *ForcedError) Error() string {
 	const few = 3
+	if e.Count == 0 {
+		return fmt.Sprintf("%v: %v", e.cause, ErrForced)
+	}
 	var names []string
 	for _, a := range e.Conns[:min(few, len(e.Conns))] {
 		names = append(names, a.String())

@@ -37,8 +37,8 @@ func (ln *Listener) URL() string { return ln.sockets.url() }
 
 // Close stops accepting, and removes the file of a Unix socket; the connections
 // there are go on. Connections that the kernel has completed and nobody has
-// accepted are reset. It returns before the loops have done it. Closing twice is
-// fine.
+// accepted are reset. It returns before the loops have done it, but may wait for
+// the lock of the file's directory: not for callbacks. Closing twice is fine.
 func (ln *Listener) Close() {
 	ln.removeFile()
 	ln.Leave()
@@ -68,9 +68,14 @@ func (ln *Listener) hold(on bool) {
 }
 
 // OwnFile makes the file of an adopted Unix socket this listener's, to be removed
-// when it closes: for a successor, once its predecessor has left. Errors: lstat(2)'s,
-// and EEXIST where something else has come in the file's place.
-func (ln *Listener) OwnFile() error { return ln.file.own(ln.sockets.address) }
+// when it closes: for a successor, once its predecessor has left. The file is the
+// one that was at the socket's path when it was adopted; what has come in its place
+// since is not touched. Any other listener has nothing to own.
+func (ln *Listener) OwnFile() {
+	if ln.sockets.found != nil {
+		ln.file.set(ln.sockets.found)
+	}
+}
 
 // Files returns duplicates of the listening sockets, to be passed to a successor:
 // while any of them is open, clients can connect. There is one for each loop where

@@ -68,6 +68,7 @@ type Loop struct {
 	lastErr   time.Time // when the selector's last failure was logged
 	draining  bool
 	forced    bool
+	crashed   bool // a panic is to end the process
 
 	pausedAcceptors int
 	watched         watched
@@ -168,7 +169,7 @@ func (l *Loop) post(p posted) error {
 func (l *Loop) run() {
 	over := false
 	defer func() {
-		if !over {
+		if !over && !l.crashed {
 			go l.run()
 		}
 	}()
@@ -182,6 +183,11 @@ func (l *Loop) run() {
 	over = true
 	close(l.done)
 }
+
+// keptPosts is for how many posted functions the loop keeps room. There is no bound
+// on how many may wait: a Post that blocked could wait for its own loop, and one that
+// refused would lose what is mostly somebody's answer. Who posts bounds it.
+const keptPosts = 4096
 
 // over reports whether the loop has drained and takes nothing more.
 func (l *Loop) over() bool {
@@ -224,7 +230,9 @@ func (l *Loop) turn() {
 			r := &l.batch[l.next]
 			l.next++
 			l.watched.step()
-			r.Key.Data.ready(r.Events, r.Raw)
+			who := r.Key.Data
+			r.Key.Data = nil // an idle loop holds on to nobody
+			who.ready(r.Events, r.Raw)
 		}
 		l.phase = phasePosted
 	}
@@ -265,6 +273,7 @@ func (l *Loop) caught(v any) {
 	}
 	l.log.Error("handler panicked", attrs...)
 	if l.options.OnPanic == Crash {
+		l.crashed = true
 		panic(v)
 	}
 }
@@ -317,6 +326,9 @@ func (l *Loop) runPosted() {
 		}
 	}
 	l.running, l.nextRun = l.running[:0], 0
+	if cap(l.running) > keptPosts {
+		l.running = nil
+	}
 }
 
 // settle brings everything that a callback touched in line, and buries the
@@ -328,6 +340,7 @@ func (l *Loop) settle() {
 			d := l.dirty[l.tidied]
 			l.dirty[l.tidied] = nil
 			l.tidied++
+			l.watched.step()
 			d.tidy()
 		}
 		l.dirty, l.tidied = l.dirty[:0], 0

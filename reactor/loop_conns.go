@@ -41,6 +41,7 @@ func (l *Loop) open(fd int, peer netip.AddrPort, s *service, known bool) *Conn {
 	l.current = c
 	s.handler.Opened(c)
 	if l.forced {
+		l.group.force(c)
 		c.finish(fmt.Errorf("reactor: %v: %w", c.name(), ErrForced))
 	} else if l.draining {
 		c.draining = true

@@ -34,5 +34,8 @@ func (l *Loop) force() {
 			c.finish(fmt.Errorf("reactor: %v: %w", c.name(), ErrForced))
 		}
 	}
+	for _, d := range l.dials {
+		d.whole.Reset(0) // each fails by itself in the phase of timers
+	}
 	l.packets.force()
 }

@@ -38,7 +38,8 @@ type Options struct {
 	// 1 MiB.
 	ReadLimit int
 	// MemoryLimit is how many bytes may wait in all connections together,
-	// output and unused input. While there are more, a connection that adds to
+	// output and unused input; datagrams do not count, WriteLimit bounds those
+	// of each socket. While there are more, a connection that adds to
 	// them is closed with ErrMemoryLimit. Default: 1 GiB.
 	MemoryLimit int
 
@@ -61,7 +62,8 @@ type Options struct {
 	// park without its thread. Linux.
 	Pin bool
 	// SlowCallback is how long a callback may run before it is logged, with its
-	// stack. Negative: never. Default: 100 ms, as in asyncio.
+	// stack; a millisecond at least. Negative: never. Default: 100 ms, as in
+	// asyncio.
 	SlowCallback time.Duration
 	// OnPanic is what becomes of the process when a callback panics. Default:
 	// Survive.
@@ -108,17 +110,27 @@ const (
 // 32 bits of a connection's count can hold.
 const maxWriteLimit = 1 << 30
 
-// withDefaults fills in what was left zero and refuses what cannot be.
+// withDefaults fills in what was left zero and refuses what cannot be. One mark or
+// limit alone moves the others out of its way.
 func (o Options) withDefaults() (Options, error) {
+	if o.WriteLimit == 0 {
+		o.WriteLimit = max(1<<20, o.HighWater, o.LowWater)
+	}
+	if o.HighWater == 0 && o.WriteLimit > 0 {
+		o.HighWater = min(max(256<<10, o.LowWater), o.WriteLimit)
+	}
+	if o.LowWater == 0 && o.HighWater > 0 {
+		o.LowWater = min(64<<10, o.HighWater)
+	}
 	for _, f := range []struct {
 		name  string
 		value *int
 		def   int
 	}{
 		{"Loops", &o.Loops, runtime.GOMAXPROCS(0)},
-		{"HighWater", &o.HighWater, 256 << 10},
-		{"LowWater", &o.LowWater, 64 << 10},
-		{"WriteLimit", &o.WriteLimit, 1 << 20},
+		{"HighWater", &o.HighWater, 0},
+		{"LowWater", &o.LowWater, 0},
+		{"WriteLimit", &o.WriteLimit, 0},
 		{"ReadLimit", &o.ReadLimit, 1 << 20},
 		{"MemoryLimit", &o.MemoryLimit, 1 << 30},
 		{"MaxConns", &o.MaxConns, 0},
@@ -156,8 +168,11 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Pin && o.Wait != Polite {
 		return o, fmt.Errorf("reactor: %w: Pin wants Wait %q", ErrOption, Polite)
 	}
-	if o.SlowCallback == 0 {
+	switch {
+	case o.SlowCallback == 0:
 		o.SlowCallback = 100 * time.Millisecond
+	case o.SlowCallback > 0 && o.SlowCallback < time.Millisecond:
+		return o, fmt.Errorf("reactor: %w: SlowCallback is %v, want a millisecond at least, or a negative one for never", ErrOption, o.SlowCallback)
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()

@@ -202,6 +202,17 @@ func (s *PacketConn) settle() {
 // tidy is the end of the turn, and where the socket is finished its own.
 func (s *PacketConn) tidy() {
 	s.dirty = false
+	whole := false
+	defer func() {
+		if !whole { // another socket's handler has panicked in resume: once more
+			s.queue()
+		}
+	}()
+	s.bringInLine()
+	whole = true
+}
+
+func (s *PacketConn) bringInLine() {
 	if s.state == packetDead {
 		s.bury()
 		return
@@ -313,6 +324,7 @@ func (s *PacketConn) end(what string, err error) {
 		return
 	}
 	s.loop.log.Error("a socket for datagrams is closed", "socket", s.name(), "err", err)
+	s.untold = 0 // this one is told in any case
 	s.tell(what, s.local, fmt.Errorf("%w: %w", ErrClosed, err))
 	s.finish()
 }

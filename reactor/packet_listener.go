@@ -165,9 +165,14 @@ func (ln *PacketListener) Leave() {
 func (ln *PacketListener) removeFile() { ln.file.remove(ln.group.options.Logger, ln.URL()) }
 
 // OwnFile makes the file of an adopted Unix socket this listener's, to be removed
-// when it closes: for a successor, once its predecessor has left. Errors: lstat(2)'s,
-// and EEXIST where something else has come in the file's place.
-func (ln *PacketListener) OwnFile() error { return ln.file.own(ln.sockets.address) }
+// when it closes: for a successor, once its predecessor has left. The file is the
+// one that was at the socket's path when it was adopted; what has come in its place
+// since is not touched. Any other listener has nothing to own.
+func (ln *PacketListener) OwnFile() {
+	if ln.sockets.found != nil {
+		ln.file.set(ln.sockets.found)
+	}
+}
 
 // Files returns duplicates of the sockets, to be passed to a successor: all of
 // them, for each has peers of its own. The caller closes them. Use them by

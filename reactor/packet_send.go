@@ -60,6 +60,9 @@ func (s *PacketConn) enqueue(p []byte, to Peer) error {
 			return s.errClosed("send on")
 		}
 	}
+	if len(p) > max(s.loop.options.WriteLimit, packetSize) {
+		return fmt.Errorf("reactor: send on %v: %w (%d bytes)", s.name(), ErrMessageSize, len(p))
+	}
 	if s.out == nil {
 		s.out = s.loop.packets.output(s.loop.options.WriteLimit)
 	}
@@ -101,8 +104,8 @@ func (s *PacketConn) flush() {
 		if sent > 0 {
 			counts.PacketsOut += uint64(sent)
 			counts.BytesOut += uint64(size - s.out.Size())
-			s.again = false
-			continue // if it took fewer than there are, the next call says why
+			s.again, s.roomy = false, false // from here on the socket itself may be full
+			continue                        // if it took fewer than there are, the next call says why
 		}
 		if errno != unix.EINTR {
 			s.sendFailed(errno)

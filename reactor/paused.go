@@ -59,13 +59,20 @@ func (l *Loop) sweepUnwatched() {
 	}
 }
 
-// lost ends c if its socket has an error. Without one, a hang-up only says that
-// both sides have sent their end, and there may be input left to read.
+// lost ends c if its socket has an error. Without one, a hang-up says that both
+// sides have sent their end, or over a Unix socket that the peer is gone: then c ends
+// too, unless there is input left to read.
 func (c *Conn) lost() {
-	l := c.loop()
 	if errno := sys.SocketError(int(c.fd)); errno != 0 {
-		l.current = c
 		c.fail("connection to", errno)
+		return
+	}
+	var one [1]byte
+	if n, errno := sys.Peek(int(c.fd), one[:]); n == 0 && errno == 0 && !c.ended {
+		l := c.loop()
+		l.current = c
+		c.end()
+		c.settle()
 		l.current = nil
 	}
 }

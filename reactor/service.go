@@ -22,7 +22,8 @@ type service struct {
 	packets   bool     // messages have bounds: unixpacket
 	unix      string   // the URL, of connections over Unix sockets; else ""
 	unixAddr  net.Addr // the same
-	derived   *service // the last that with made
+	base      *service // what it was made of by with; nil: it was not
+	derived   *service // the last that with made of it
 }
 
 func newService(l *Loop, ln *Listener, h Handler, t Timeouts, a address) *service {
@@ -52,15 +53,20 @@ func (s *service) kind(ip netip.Addr) socketKind {
 }
 
 // with is s with other timeouts. Connections that ask for the same ones in a row
-// share one.
+// share one. Only the listener's own knows such a one, and only the last: others go
+// with their connections.
 func (s *service) with(t Timeouts) *service {
-	if t == s.timeouts {
-		return s
+	base := s
+	if s.base != nil {
+		base = s.base
 	}
-	if s.derived == nil || s.derived.timeouts != t {
-		other := *s
-		other.timeouts, other.timed, other.derived = t, t.any(), nil
-		s.derived = &other
+	if t == base.timeouts {
+		return base
 	}
-	return s.derived
+	if base.derived == nil || base.derived.timeouts != t {
+		other := *base
+		other.timeouts, other.timed, other.base, other.derived = t, t.any(), base, nil
+		base.derived = &other
+	}
+	return base.derived
 }

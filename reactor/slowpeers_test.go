@@ -45,7 +45,7 @@ func TestAHundredMebibytesUnread(t *testing.T) {
 					t.Errorf("Drained with %d bytes waiting, the low mark is %d", c.Buffered(), low)
 				}
 			},
-		}, ListenOptions{Socket: SocketOptions{ReadBuffer: 4 << 20, WriteBuffer: 1}}) // there is always input, and output goes in parts
+		}, ListenOptions{Socket: SocketOptions{ReadBuffer: 4 << 20, WriteBuffer: 128 << 10}}) // there is always input, and output goes in parts
 		l := g.loops[0]
 		client := dial(t, ln)
 		conn := receive(t, conns)

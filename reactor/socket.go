@@ -24,6 +24,7 @@ type sockets struct {
 	inet    netip.AddrPort // of an internet address, with the port that it got
 	fds     []int
 	file    *socketfile.File // of a Unix address with one
+	found   *socketfile.File // the same of adopted sockets: not ours to remove
 	unlock  func()           // lets others start at the same path; nil: there is no lock
 }
 
@@ -195,6 +196,9 @@ func adoptSockets(files []*os.File) (s *sockets, err error) {
 			return s, fmt.Errorf("adopt %s: %w: it is a socket of another address than the first", f.Name(), ErrOption)
 		}
 	}
+	if name := s.address.name; name != "" && name[0] != '@' {
+		s.found, _ = socketfile.Found(name) // none, and there is none to own
+	}
 	return s, nil
 }
 
@@ -232,6 +236,8 @@ func describe(fd int) (a address, inet netip.AddrPort, err error) {
 		a.scheme = "unixpacket"
 	case family == unix.AF_UNIX && typ == unix.SOCK_DGRAM:
 		a.scheme = "unixgram"
+	case family != unix.AF_INET && family != unix.AF_INET6:
+		return a, inet, fmt.Errorf("%w: a socket of family %d", errors.ErrUnsupported, family)
 	case typ == unix.SOCK_STREAM:
 		a.scheme = "tcp"
 	case typ == unix.SOCK_DGRAM:

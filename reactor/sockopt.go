@@ -128,6 +128,8 @@ func (o *SocketOptions) apply(fd int, kind socketKind) error {
 	if o.DSCP > 0 {
 		if kind.v6 {
 			set("IPV6_TCLASS", unix.IPPROTO_IPV6, unix.IPV6_TCLASS, o.DSCP<<2, true)
+			// For peers of IPv4, where the socket takes them; else it is refused.
+			_ = sys.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_TOS, o.DSCP<<2)
 		} else {
 			set("IP_TOS", unix.IPPROTO_IP, unix.IP_TOS, o.DSCP<<2, !kind.unix)
 		}

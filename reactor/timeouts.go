@@ -69,15 +69,23 @@ const (
 	closeTime = 30 * time.Second
 )
 
-// SetTimeouts gives c timeouts of its own instead of the listener's. What counts
-// already goes on counting, against the new bounds. Errors: ErrOption.
+// SetTimeouts gives c timeouts of its own instead of the listener's. What
+// counts already goes on counting, against the new bounds. Errors: ErrOption.
 func (c *Conn) SetTimeouts(t Timeouts) error {
 	if err := t.check(); err != nil {
 		return err
 	}
+	old, now := c.service.timeouts, c.loop().now()
 	c.service = c.service.with(t)
-	if c.active == 0 {
-		c.active = c.loop().now()
+	// Without a timeout nobody has noted when what it is about began.
+	if old.Idle == 0 && t.Idle > 0 || old.Handshake == 0 && t.Handshake > 0 {
+		c.active = now
+	}
+	if old.Read == 0 && c.in != nil {
+		c.in.since = now
+	}
+	if old.Write == 0 && c.out.head != nil {
+		c.out.head.since = now
 	}
 	c.arm()
 	return nil

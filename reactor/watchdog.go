@@ -30,8 +30,9 @@ type watched struct {
 	slow  atomic.Uint64
 	who   atomic.Pointer[[]byte] // how the loop's goroutine begins in a stack trace
 
-	seen  uint32 // by the watchdog, and how often in a row
-	times int
+	seen  uint32    // by the watchdog
+	since time.Time // first
+	told  bool
 }
 
 // begin notes whose stack is to be shown.
@@ -117,21 +118,22 @@ func (d *watchdog) run() {
 	}
 }
 
-// look reports whether a loop works, and logs one that has stood at the same
-// callback for three looks: two intervals have passed in it then, which are the
-// limit.
+// look reports whether a loop works, and logs one that has been in the same callback
+// for the limit since it was first seen there.
 func (d *watchdog) look() (busy bool) {
 	for _, l := range d.loops {
 		w := &l.watched
-		now := w.steps.Load()
-		if now&1 == 0 || now != w.seen {
-			w.seen, w.times = now, 0
-		}
-		if now&1 == 0 {
+		steps := w.steps.Load()
+		if steps&1 == 0 {
 			continue
 		}
 		busy = true
-		if w.times++; w.times == 3 {
+		now := time.Now()
+		switch {
+		case steps != w.seen:
+			w.seen, w.since, w.told = steps, now, false
+		case !w.told && now.Sub(w.since) >= d.limit:
+			w.told = true
 			w.slow.Add(1)
 			d.tell(l)
 		}

@@ -13,6 +13,11 @@ import (
 	"example.com/iomux/reactor"
 )
 
+// firstWord is how long the clients that a server accepted last have before it
+// drains, which ends the connections that have nothing to be answered: several round
+// trips within a continent, and nothing to one who waits for the old server's end.
+const firstWord = 300 * time.Millisecond
+
 // serve waits for a signal, or for a successor to take over, and ends the service
 // in order: what has arrived is answered, for as long as limit.
 func (sv *service) serve(signals <-chan os.Signal, limit time.Duration) error {
@@ -31,6 +36,12 @@ func (sv *service) serve(signals <-chan os.Signal, limit time.Duration) error {
 	case err = <-succeeded:
 		// The manager is told nothing: it is the successor's service now.
 		sv.log.Info("draining, as a successor serves", "limit", limit)
+		// Who was accepted a moment ago may be about to say the first word.
+		select {
+		case <-time.After(firstWord):
+		case sig := <-signals:
+			return fmt.Errorf("signal (%v) during a hand-over: exiting at once", sig)
+		}
 	}
 	if err != nil && !errors.Is(err, context.Canceled) {
 		sv.log.Warn("the hand-over left something behind", "err", err)

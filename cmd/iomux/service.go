@@ -34,7 +34,7 @@ type listener interface {
 	URL() string
 	Files() ([]*os.File, error)
 	Leave()
-	OwnFile() error
+	OwnFile()
 }
 
 // start listens, and takes over if there is a predecessor. While something can fail
@@ -110,11 +110,8 @@ func (sv *service) open(p place, h handlers, o reactor.ListenOptions) error {
 // ownFiles makes the files of a predecessor's sockets ours, now that it has left.
 func (sv *service) ownFiles() {
 	for _, l := range sv.listeners {
-		if !l.adopted || l.name != "" {
-			continue
-		}
-		if err := l.OwnFile(); err != nil {
-			sv.log.Warn("a socket's file will be left behind", "listener", l.URL(), "err", err)
+		if l.adopted && l.name == "" {
+			l.OwnFile()
 		}
 	}
 }

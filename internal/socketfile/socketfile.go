@@ -5,6 +5,7 @@ package socketfile
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -87,7 +88,13 @@ func lockDirectory(path string) (unlock func(), err error) {
 	if i := strings.LastIndexByte(path, '/'); i >= 0 {
 		dir = path[:i+1]
 	}
-	for end := time.Now().Add(lockPatience); ; time.Sleep(time.Millisecond) {
+	end := time.Now().Add(lockPatience)
+	// The pause grows, and differs: a herd that all asks each millisecond leaves
+	// the one that has the lock no processor to finish with.
+	for pause := time.Millisecond; ; pause = min(2*pause, 32*time.Millisecond) {
+		if pause > time.Millisecond {
+			time.Sleep(rand.N(pause))
+		}
 		fd, errno := sys.LockDir(dir)
 		switch {
 		case errno == 0:

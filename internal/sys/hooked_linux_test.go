@@ -74,6 +74,7 @@ func hookedSocketCalls(t *testing.T) []hooked {
 			}
 			return n, 0
 		}, `recvmmsg\(\d+, 64, DONTWAIT\) = 2 \[3 2\]`},
+		{"Peek", func(*testing.T) (int, Errno) { return Peek(peer, make([]byte, 10)) }, `recvfrom\(\d+, 10, PEEK\|DONTWAIT\) = -1 EAGAIN`},
 		{"Recv", func(*testing.T) (int, Errno) { return Recv(peer, make([]byte, 10)) }, `recvfrom\(\d+, 10, TRUNC\) = -1 EAGAIN`},
 
 		{"JoinGroup", func(*testing.T) (int, Errno) { return none(JoinGroup(udp, group, 1)) },

@@ -1,0 +1,110 @@
+package itest
+
+import (
+	"testing"
+	"time"
+
+	"example.com/iomux"
+)
+
+// How much of a server's memory an idle connection of TCP may keep, with every
+// callback and an idle timeout. The connection itself has 144 bytes, its place in
+// the selector 32, in the heap of alarms 24 and in the loop's list 8; the tables are
+// up to a quarter larger than what is in them.
+const idleCost = 256
+
+// Fifteen thousand idle connections keep less than idleCost bytes each, cost not a
+// single turn of a loop, and when they have gone, so has what they kept: F12, and the
+// bound of memory.
+func TestIdleConnectionsCostLittle(t *testing.T) {
+	const clients, addresses = 15_000, 4
+	room(t, clients)
+	p, at := rest(t, time.Hour, addresses, "")
+	leave := func(list []bare) {
+		for _, c := range list {
+			c.close()
+		}
+		await(t, "all clients have gone", func() bool { return p.ask("").Stats.Conns == 0 })
+	}
+	leave(crowd(t, at, 1000)) // what is made once has been made
+	p.ask("")
+	before := p.ask("")
+	list := crowd(t, at, clients)
+	after := p.ask("")
+	if n := after.Stats.Conns; n != clients || after.Descriptors < clients {
+		t.Fatalf("%d connections and %d descriptors, want %d", n, after.Descriptors, clients)
+	}
+	cost := float64(after.Resident-before.Resident) / clients
+	t.Logf("%.1f bytes an idle connection: %d KiB resident before, %d KiB with %d", cost, before.Resident>>10, after.Resident>>10, clients)
+	if cost > idleCost {
+		t.Errorf("an idle connection costs %.1f bytes, want at most %d", cost, idleCost)
+	}
+
+	const span = 3 * time.Second
+	used := cpuTime(t, p.cmd.Process.Pid)
+	time.Sleep(span) // what is counted is turns in a time
+	used = cpuTime(t, p.cmd.Process.Pid) - used
+	still := p.ask("")
+	if n := still.Stats.Turns - after.Stats.Turns; n != 0 {
+		t.Errorf("%d turns in %v with %d idle connections", n, span, clients)
+	}
+	if used > span/100 { // a tick a second
+		t.Errorf("%v of processor time in %v with %d idle connections", used, span, clients)
+	}
+
+	leave(list)
+	p.ask("")
+	gone := p.ask("")
+	t.Logf("%d KiB resident when they have gone", gone.Resident>>10)
+	if most := before.Resident + before.Resident/10; gone.Resident > most {
+		t.Errorf("%d KiB are resident when all have gone, want at most %d KiB: 10 %% more than before", gone.Resident>>10, most>>10)
+	}
+	if gone.Descriptors != before.Descriptors || gone.Stats.Timers != 0 || gone.Stats.Buffered != 0 {
+		t.Errorf("left over: %d descriptors (%d before), %d timers, %d bytes", gone.Descriptors, before.Descriptors, gone.Stats.Timers, gone.Stats.Buffered)
+	}
+	p.end()
+}
+
+// Ten thousand idle connections are closed when their time is over: none before, each
+// by one look, or two where there was a message meanwhile; and until then they cost
+// nothing: B7.
+func TestIdleConnectionsAreClosedInTime(t *testing.T) {
+	const addresses, idle = 4, 4 * time.Second
+	clients := 10_000
+	room(t, uint64(clients))
+	eachBackend(t, func(t *testing.T, backend string) {
+		if backend != string(iomux.Backends()[0]) {
+			clients = 2_000 // of which the others look at each with every message
+		}
+		p, at := rest(t, idle, addresses, backend, "note")
+		list := crowd(t, at, clients)
+		full := p.ask("notes")
+		if full.Stats.Timeouts == 0 { // the machine was fast enough for a look in between
+			time.Sleep(idle / 10) // what is counted is turns in a time
+			if quiet := p.ask("notes"); quiet.Stats.Timeouts == 0 && quiet.Stats.Turns-full.Stats.Turns > 20 {
+				t.Errorf("%d turns while all were idle", quiet.Stats.Turns-full.Stats.Turns)
+			}
+		}
+		for i, c := range list {
+			if err := c.ended(); err != nil {
+				t.Fatalf("client %d: %v", i, err)
+			}
+		}
+		await(t, "all are closed", func() bool { return p.ask("notes").Ends == clients })
+		r := p.ask("notes")
+		t.Logf("%d closed, late by %v at most", r.Ends, r.Late)
+		if r.Early > 0 {
+			t.Errorf("closed %v early", r.Early)
+		}
+		if r.Late > 10*time.Second { // a second is what the plan wants of an idle machine
+			t.Errorf("closed %v late", r.Late)
+		}
+		if n := r.Stats.Alarms; n > 2*uint64(clients) {
+			t.Errorf("%d alarms for %d timeouts", n, clients)
+		}
+		if r.Stats.Conns != 0 || r.Stats.Timers != 0 || r.Stats.Timeouts != uint64(clients) {
+			t.Errorf("%d connections and %d timers are left, %d timed out", r.Stats.Conns, r.Stats.Timers, r.Stats.Timeouts)
+		}
+		p.end()
+	})
+}
