@@ -41,11 +41,12 @@ func TestIdleConnectionsCostLittle(t *testing.T) {
 	}
 
 	const span = 3 * time.Second
+	rested := p.ask("") // by now the turn of the last message is over
 	used := cpuTime(t, p.cmd.Process.Pid)
 	time.Sleep(span) // what is counted is turns in a time
 	used = cpuTime(t, p.cmd.Process.Pid) - used
 	still := p.ask("")
-	if n := still.Stats.Turns - after.Stats.Turns; n != 0 {
+	if n := still.Stats.Turns - rested.Stats.Turns; n != 0 {
 		t.Errorf("%d turns in %v with %d idle connections", n, span, clients)
 	}
 	if used > span/100 { // a tick a second
@@ -53,10 +54,15 @@ func TestIdleConnectionsCostLittle(t *testing.T) {
 	}
 
 	leave(list)
-	p.ask("")
+	most := before.Resident + before.Resident/10
 	gone := p.ask("")
+	for range 10 { // the runtime gives some things back later than others
+		if gone.Resident > most {
+			gone = p.ask("")
+		}
+	}
 	t.Logf("%d KiB resident when they have gone", gone.Resident>>10)
-	if most := before.Resident + before.Resident/10; gone.Resident > most {
+	if gone.Resident > most {
 		t.Errorf("%d KiB are resident when all have gone, want at most %d KiB: 10 %% more than before", gone.Resident>>10, most>>10)
 	}
 	if gone.Descriptors != before.Descriptors || gone.Stats.Timers != 0 || gone.Stats.Buffered != 0 {

@@ -54,7 +54,6 @@ func TestClosedConnectionsAreLetGo(t *testing.T) {
 		}
 		goOn()
 		until(t, l, "all are closed", func() bool { return len(l.conns) == 0 })
-		list = nil
 		for end := time.Now().Add(patience / 4); gone.Load() < clients; runtime.GC() {
 			if time.Now().After(end) {
 				t.Fatalf("%d of %d closed connections are held by the loop", clients-gone.Load(), clients)
