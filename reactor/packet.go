@@ -13,26 +13,6 @@ import (
 	"example.com/iomux/internal/sys"
 )
 
-// Peer is the other side of a datagram: who sent it, or is to get it.
-type Peer struct {
-	// Addr is the address of a UDP peer; a zone is the number of an interface.
-	Addr netip.AddrPort
-	// Name is that of a Unix socket: a path, or "@" and an abstract name
-	// (Linux). A sender that is not bound has none, and cannot be answered.
-	Name string
-}
-
-// String is the peer in messages.
-func (p Peer) String() string {
-	switch {
-	case p.Addr.IsValid():
-		return p.Addr.String()
-	case p.Name != "":
-		return p.Name
-	}
-	return "nobody"
-}
-
 // PacketHandler is what a server does with datagrams. One value serves all loops
 // at once: what belongs to a socket goes into PacketConn.SetContext. No method may
 // block. A panic is logged, and the socket goes on with the next datagram.
@@ -399,11 +379,3 @@ func (s *PacketConn) Loop() *Loop { return s.loop }
 // goes on. It may run after s has closed; a WriteTo then answers ErrClosed. Any
 // goroutine may call it. ErrClosed: the loop has ended, and f will not run.
 func (s *PacketConn) Post(f func()) error { return s.loop.post(posted{s, f}) }
-
-// addr is p as package net has it.
-func (p Peer) addr() net.Addr {
-	if p.Addr.IsValid() {
-		return net.UDPAddrFromAddrPort(p.Addr)
-	}
-	return &net.UnixAddr{Name: p.Name, Net: "unixgram"}
-}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -27,10 +28,20 @@ func listenAt(t *testing.T, g *Group, address string, h Handler, o ListenOptions
 	return ln
 }
 
-// socketPath is a short path for a socket.
+// socketPath is a path for a socket: short, and without what is special in a URL,
+// as a test's name may have it.
 func socketPath(t *testing.T) string {
 	t.Helper()
-	return filepath.Join(t.TempDir(), "s")
+	dir, err := os.MkdirTemp("", "iomux")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return filepath.Join(dir, "s")
 }
 
 // connect is dial for any address that a listener has.
