@@ -91,6 +91,7 @@ func ExampleHalfCloser() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	defer client.Close()
 	fmt.Fprint(client, "one, two, three")
 	if err := client.(*net.TCPConn).CloseWrite(); err != nil {
 		log.Fatal(err)

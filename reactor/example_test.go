@@ -44,6 +44,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	defer client.Close()
 	fmt.Fprint(client, "hello\nwor")
 	fmt.Fprint(client, "ld\n")
 	answer := make([]byte, len("hello\nworld\n"))
@@ -94,6 +95,7 @@ func ExampleConn_Post() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	defer client.Close()
 	c := <-h.conns
 	if err := c.Post(func() { fmt.Fprintln(c, "news for you") }); err != nil {
 		log.Fatal(err)

@@ -169,7 +169,7 @@ func TestOneMarkAloneMovesTheOthers(t *testing.T) {
 		}
 	}
 	for _, o := range []Options{
-		{LowWater: 20, WriteLimit: 10}, {HighWater: 2 * maxWriteLimit},
+		{LowWater: 20, WriteLimit: 10}, {HighWater: maxWriteLimit + 1},
 		{SlowCallback: 1}, {SlowCallback: time.Millisecond - 1}, // half of 1 ns made the watchdog's ticker panic
 	} {
 		if _, err := o.withDefaults(); !errors.Is(err, ErrOption) {
