@@ -13,8 +13,11 @@ type chunk struct {
 	next  *chunk
 	last  *chunk        // of a connection's first one: the last, itself perhaps
 	since time.Duration // of a connection's first one: when the kernel last took something
-	r, w  int           // buf[r:w] is to be sent
-	buf   [chunkSize]byte
+	// unsent, of the first one as well, is what the kernel then had that the peer's
+	// had not confirmed.
+	unsent int
+	r, w   int // buf[r:w] is to be sent
+	buf    [chunkSize]byte
 }
 
 const (
@@ -46,7 +49,7 @@ func (p *chunkPool) put(c *chunk) {
 	if p.n == poolLimit {
 		return
 	}
-	c.r, c.w, c.since, c.last = 0, 0, 0, nil
+	c.r, c.w, c.since, c.unsent, c.last = 0, 0, 0, 0, nil
 	p.top, c.next = c, p.top
 	p.n++
 }
@@ -155,7 +158,7 @@ func (o *output) sent(pool *chunkPool, n int) {
 func (o *output) drop(pool *chunkPool) {
 	c := o.head
 	if o.head = c.next; o.head != nil {
-		o.head.last, o.head.since = c.last, c.since
+		o.head.last, o.head.since, o.head.unsent = c.last, c.since, c.unsent
 	}
 	pool.put(c)
 }

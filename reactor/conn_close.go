@@ -20,7 +20,7 @@ func (c *Conn) Close() {
 	}
 	c.state = connClosing
 	if c.blocked && c.out.head != nil && c.service.timeouts.Write == 0 {
-		c.out.head.since = c.loop().now() // nobody has asked when until now
+		c.markOutput(c.loop().now()) // nobody has asked when until now
 	}
 	c.touch()
 }

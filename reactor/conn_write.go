@@ -115,7 +115,8 @@ func (c *Conn) block(progress bool) {
 	if !c.blocked || progress {
 		c.blocked = true
 		if c.service.timed || c.state != connOpen {
-			c.out.first(&c.loop().pool).since = c.loop().now()
+			c.out.first(&c.loop().pool)
+			c.markOutput(c.loop().now())
 		}
 	}
 }

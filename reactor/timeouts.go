@@ -5,6 +5,8 @@ package reactor
 import (
 	"fmt"
 	"time"
+
+	"example.com/iomux/internal/sys"
 )
 
 // Timeouts bound how long a connection may keep a server waiting. Zero: for ever.
@@ -21,7 +23,9 @@ type Timeouts struct {
 	// its message. It runs from the first such byte: more bytes do not extend
 	// it, a message does.
 	Read time.Duration
-	// Write is how long output may wait without the kernel taking any of it.
+	// Write is how long output may wait without the peer's kernel taking any of
+	// it; where the system does not tell (see SIOCOUTQ in tcp(7)), without this
+	// side's kernel taking any.
 	Write time.Duration
 }
 
@@ -85,7 +89,7 @@ func (c *Conn) SetTimeouts(t Timeouts) error {
 		c.in.since = now
 	}
 	if old.Write == 0 && c.out.head != nil {
-		c.out.head.since = now
+		c.markOutput(now)
 	}
 	c.arm()
 	return nil
@@ -168,11 +172,34 @@ func (c *Conn) ring(now time.Duration) {
 		}
 		return
 	}
+	if (which == TimeoutWrite || which == TimeoutClose) && c.state != connLinger && c.advanced(now) {
+		c.arm()
+		return
+	}
 	l.current = c
 	l.counts.Timeouts++
 	c.timedOut(now, which)
 	c.settle()
 	l.current = nil
+}
+
+// markOutput notes how far output is that waits.
+func (c *Conn) markOutput(now time.Duration) {
+	unsent, _ := sys.Unsent(int(c.fd)) // 0 where the system does not tell: no less can come
+	c.out.head.since, c.out.head.unsent = now, unsent
+}
+
+// advanced reports whether the peer has taken something since output was marked, and
+// if so marks it anew. The kernel takes more only when a good part of its buffer is
+// free, which may be megabytes: a peer that reads slowly may be a long way from that.
+func (c *Conn) advanced(now time.Duration) bool {
+	before := c.out.head.unsent
+	unsent, errno := sys.Unsent(int(c.fd))
+	if errno != 0 || unsent >= before {
+		return false
+	}
+	c.markOutput(now)
+	return true
 }
 
 // timedOut asks the handler, if it wants to be asked, and closes.
@@ -191,7 +218,7 @@ func (c *Conn) timedOut(now time.Duration, which Timeout) {
 			}
 		default:
 			if c.out.head != nil {
-				c.out.head.since = now
+				c.markOutput(now)
 			}
 		}
 		return

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"example.com/iomux/internal/sys"
 )
 
 // asked is a handler that is asked before a connection times out.
@@ -213,11 +215,59 @@ func TestWriteTimeout(t *testing.T) {
 				t.Fatal("a peer that takes some was given up")
 			}
 			clock.pass(t, l, 1)
-			if !ended(t, l, ends, TimeoutWrite) {
+			over := ended(t, l, ends, TimeoutWrite)
+			if !over { // the client took its last bytes after the server had noted how far it was
+				clock.pass(t, l, limit)
+				over = ended(t, l, ends, TimeoutWrite)
+			}
+			if !over {
 				t.Fatal("a peer that takes nothing was not given up")
 			}
 		})
 	}
+}
+
+// A peer that reads slowly is not given up, though it may be long before so much of
+// the kernel's buffer is free that the kernel takes more.
+func TestWriteTimeoutOfASlowReader(t *testing.T) {
+	everywhere(t, func(t *testing.T, o Options) {
+		took, ends := make(chan struct{}), make(chan error, 1)
+		o.Timeouts.Write = time.Second
+		l, clock, c := timedAt(t, o, handler{
+			data: func(c *Conn, p []byte) int {
+				_, _ = c.Write(make([]byte, 900<<10)) // what becomes of it is the subject
+				took <- struct{}{}
+				return len(p)
+			},
+			closed: func(_ *Conn, err error) { ends <- err },
+		}, "unix://"+socketPath(t))
+		sendTo(t, l, c, took, "go on")
+		conn := l.conns[0]
+		if _, errno := sys.Unsent(int(conn.fd)); errno != 0 {
+			return // the system does not tell, as the documentation says
+		}
+		before := 0
+		onLoop(t, l, func() { before = conn.Buffered() })
+		buf := make([]byte, 128<<10) // more than the kernel has in one piece
+		for i := range 5 {
+			if _, err := io.ReadFull(c, buf); err != nil {
+				t.Fatal(err)
+			}
+			if clock.pass(t, l, time.Second); ended(t, l, ends, TimeoutWrite) {
+				t.Fatalf("given up after %d reads", i+1)
+			}
+		}
+		onLoop(t, l, func() {
+			if conn.Buffered() != before {
+				t.Logf("the kernel has taken %d bytes meanwhile", before-conn.Buffered())
+			}
+		})
+		clock.pass(t, l, time.Second)
+		clock.pass(t, l, time.Second)
+		if !ended(t, l, ends, TimeoutWrite) {
+			t.Error("not given up when it stopped reading")
+		}
+	})
 }
 
 // A handler may keep a connection, whose time then begins anew, and may write to it.

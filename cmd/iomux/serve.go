@@ -86,16 +86,25 @@ func (sv *service) drain(signals <-chan os.Signal, limit time.Duration) error {
 	defer cancel()
 	done := make(chan error, 1)
 	go func() { done <- sv.group.Shutdown(ctx) }()
-	select {
-	case err := <-done:
-		var forced *reactor.ForcedError
-		if errors.As(err, &forced) {
-			// The server did what was asked of it; the clients did not.
-			sv.log.Warn("connections that did not drain in time were closed", "count", forced.Count, "limit", limit)
-			return nil
+	for began := time.Now(); ; {
+		select {
+		case err := <-done:
+			var forced *reactor.ForcedError
+			if errors.As(err, &forced) {
+				// The server did what was asked of it; the clients did not.
+				sv.log.Warn("connections that did not drain in time were closed", "count", forced.Count, "limit", limit)
+				return nil
+			}
+			return err
+		case sig := <-signals:
+			if time.Since(began) < sameSignal {
+				continue
+			}
+			return fmt.Errorf("second signal (%v): exiting at once, connections that had not drained are cut", sig)
 		}
-		return err
-	case sig := <-signals:
-		return fmt.Errorf("second signal (%v): exiting at once, connections that had not drained are cut", sig)
 	}
 }
+
+// sameSignal is how soon a second signal counts as the first: timeout(1) and others
+// send one to a process and then to its group.
+const sameSignal = 100 * time.Millisecond

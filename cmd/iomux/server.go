@@ -61,7 +61,7 @@ func (s *server) run(h handlers, stdout, stderr io.Writer) error {
 	// instead of killing the process.
 	signal.Ignore(syscall.SIGPIPE)
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Stop(signals)
 	sv, err := s.start(h, inherited, stdout, s.log.logger(stderr))
 	closeSockets(inherited)
