@@ -253,7 +253,7 @@ func TestWriteTimeoutOfASlowReader(t *testing.T) {
 			if _, err := io.ReadFull(c, buf); err != nil {
 				t.Fatal(err)
 			}
-			if clock.pass(t, l, time.Second); ended(t, l, ends, TimeoutWrite) {
+			if clock.pass(t, l, time.Second/2); ended(t, l, ends, TimeoutWrite) {
 				t.Fatalf("given up after %d reads", i+1)
 			}
 		}

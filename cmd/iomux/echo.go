@@ -19,12 +19,12 @@ servers answer each other for ever.
 
 An address is tcp://HOST:PORT or udp://HOST:PORT (tcp4, tcp6, udp4 and udp6 take
 one version of IP), unix:///PATH, unixpacket:///PATH or unixgram:///PATH; on Linux
-unix:@NAME has no file. A message or datagram may have 65535 bytes. Each listener prints one line such as
-"listening tcp://127.0.0.1:7000" once clients can connect.
+unix:@NAME has no file. A message or datagram may have 65535 bytes. Each listener
+prints one line such as "listening tcp://127.0.0.1:7000" once clients can connect.
 
-SIGINT, SIGTERM or SIGHUP ends the server: it accepts no more, answers what has arrived,
-for as long as --drain-timeout, and exits with 0. A second signal ends it at once,
-with 1.
+SIGINT, SIGTERM or SIGHUP ends the server: it accepts no more, answers what has
+arrived, for as long as --drain-timeout, and exits with 0; a client that does not
+close is waited for a second. A second signal ends it at once, with 1.
 
 Sockets from systemd (LISTEN_FDS) are used for the --listen that they are the
 address of, or, without --listen, all of them. With --takeover the next server
