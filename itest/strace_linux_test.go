@@ -131,6 +131,7 @@ var runtimeCalls = []string{
 	"futex", "nanosleep", "clock_nanosleep", "sched_yield", "tgkill", "getpid", "gettid", "rt_sigreturn", "rt_sigprocmask",
 	"sigaltstack", "clone", "clone3", "rseq", "set_robust_list", "sched_getaffinity", "exit", "mmap", "munmap", "mprotect",
 	"madvise", "timer_create", "timer_settime", "timer_delete", "restart_syscall",
+	"pread64", // of cpu.max, from time to time, for GOMAXPROCS (Go 1.25)
 }
 
 // count sorts the calls between the marks by whose they are. Descriptors tell:
