@@ -8,8 +8,8 @@ import (
 )
 
 // service is how a loop serves the connections of one listener, or of one dial:
-// what they have in common, so that each of them needs but a pointer. It does not
-// change.
+// what they have in common, so that each of them needs but a pointer. But for
+// derived, which is the loop's, it does not change.
 type service struct {
 	loop      *Loop
 	listener  *Listener // nil of what was dialled

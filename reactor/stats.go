@@ -25,7 +25,7 @@ type Stats struct {
 	Opened   uint64 // connections, accepted and dialled
 	Closed   uint64
 	Refused  uint64 // by a limit, by AllowPeer, or for want of descriptors
-	Timeouts uint64 // that were over
+	Timeouts uint64 // that were over, the wait at a close for the peer among them
 	Panics   uint64 // of callbacks
 	Slow     uint64 // callbacks that ran longer than Options.SlowCallback
 

@@ -185,7 +185,7 @@ func (c *Conn) ring(now time.Duration) {
 
 // markOutput notes how far output is that waits.
 func (c *Conn) markOutput(now time.Duration) {
-	unsent, _ := sys.Unsent(int(c.fd)) // 0 where the system does not tell: no less can come
+	unsent, _ := sys.Unsent(int(c.fd)) // where the system does not tell, advanced learns nothing either
 	c.out.head.since, c.out.head.unsent = now, unsent
 }
 
