@@ -1,6 +1,8 @@
 package itest
 
 import (
+	"runtime/debug"
+	"slices"
 	"testing"
 	"time"
 
@@ -36,7 +38,8 @@ func TestIdleConnectionsCostLittle(t *testing.T) {
 	}
 	cost := float64(after.Resident-before.Resident) / clients
 	t.Logf("%.1f bytes an idle connection: %d KiB resident before, %d KiB with %d", cost, before.Resident>>10, after.Resident>>10, clients)
-	if cost > idleCost {
+	judged := !raced() // whose shadow of the memory is several times as large
+	if cost > idleCost && judged {
 		t.Errorf("an idle connection costs %.1f bytes, want at most %d", cost, idleCost)
 	}
 
@@ -62,13 +65,20 @@ func TestIdleConnectionsCostLittle(t *testing.T) {
 		}
 	}
 	t.Logf("%d KiB resident when they have gone", gone.Resident>>10)
-	if gone.Resident > most {
+	if gone.Resident > most && judged {
 		t.Errorf("%d KiB are resident when all have gone, want at most %d KiB: 10 %% more than before", gone.Resident>>10, most>>10)
 	}
 	if gone.Descriptors != before.Descriptors || gone.Stats.Timers != 0 || gone.Stats.Buffered != 0 {
 		t.Errorf("left over: %d descriptors (%d before), %d timers, %d bytes", gone.Descriptors, before.Descriptors, gone.Stats.Timers, gone.Stats.Buffered)
 	}
 	p.end()
+}
+
+// raced reports whether the tests, and what they start of themselves, were built with
+// the race detector.
+func raced() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
 // Ten thousand idle connections are closed when their time is over: none before, each

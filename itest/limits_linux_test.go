@@ -41,8 +41,9 @@ func TestDescriptorsExhausted(t *testing.T) {
 					t.Fatal(err)
 				}
 				before, slowest := cpuTime(t, s.pid), time.Duration(0)
-				for begin := time.Now(); time.Since(begin) < span; time.Sleep(50 * time.Millisecond) {
-					// The pause sets how much is asked of the server.
+				for begin := time.Now(); time.Since(begin) < span; time.Sleep(250 * time.Millisecond) {
+					// The pause sets how much is asked of the server. To wake from a
+					// blocking wait costs milliseconds of Go's monitor.
 					sent := time.Now()
 					if err := exchange(held[0], message); err != nil {
 						t.Fatalf("a client that was there: %v", err)

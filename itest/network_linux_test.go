@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"example.com/iomux/reactor"
 )
 
 // network is one of the test's own: a loopback interface and nothing else. Nobody
@@ -24,7 +26,7 @@ type network struct {
 // thread ends with it, and the network with the last thread, process and socket.
 // What the goroutine calls by itself happens there: it opens sockets, listens,
 // dials addresses that are numbers, and starts programs. Other goroutines are not
-// there, and so neither are loops.
+// there, and so neither are loops unless they are moved.
 func ownNetwork(t *testing.T) *network {
 	t.Helper()
 	ip := tool(t, "ip")
@@ -53,6 +55,21 @@ func (n *network) start(wg *sync.WaitGroup, f func()) {
 		}
 		f()
 	})
+}
+
+// move takes a loop into the network for the rest of its life, so that it dials there.
+func (n *network) move(loop *reactor.Loop) {
+	n.t.Helper()
+	moved := make(chan error, 1)
+	if err := loop.Post(func() {
+		runtime.LockOSThread() // the thread ends with the loop
+		moved <- unix.Setns(int(n.file.Fd()), unix.CLONE_NEWNET)
+	}); err != nil {
+		n.t.Fatal(err)
+	}
+	if err := arrives(n.t, moved); err != nil {
+		n.t.Fatal(err)
+	}
 }
 
 // run runs a program inside the network and returns what it prints.

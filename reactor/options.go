@@ -19,9 +19,9 @@ type Options struct {
 	Backend iomux.Backend
 	// Loops is how many loops run. Default: GOMAXPROCS.
 	Loops int
-	// Wait is how a loop with nothing to do waits. Default: Fair where there
-	// are at least as many loops as GOMAXPROCS and the backend allows it, else
-	// Polite.
+	// Wait is how a loop with nothing to do waits. Default: Fair where the
+	// backend allows it, but with fewer loops than GOMAXPROCS only after waits
+	// that were long, and else Polite.
 	Wait WaitMode
 
 	// HighWater and LowWater bound the bytes that wait for a slow peer: over

@@ -132,7 +132,7 @@ func TestABusyLoopYields(t *testing.T) {
 		buf := make([]byte, 64)
 		p := l.parker.(*fairParker)
 		for range 3 {
-			p.lasted = briskWait // so that the wait is a park
+			p.lasted = p.brisk // so that the wait is a park
 			before := l.yield.last
 			l.yield.last -= yieldEvery // long ago
 			if _, err := unix.Write(peer, buf); err != nil {
