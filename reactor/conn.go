@@ -43,6 +43,7 @@ type Conn struct {
 	progress bool // bytes have gone either way in this callback
 	dirty    bool // in loop.dirty
 	abort    bool // reset the connection instead of ending it
+	busy     bool // a coroutine is at work, for which the end of the group waits
 	unsure   bool // it lingers only until the peer's kernel has confirmed all
 }
 
@@ -93,7 +94,7 @@ func (c *Conn) settle() {
 	if c.state == connDead {
 		return
 	}
-	if c.draining && c.paused {
+	if c.draining && c.paused && !c.busy {
 		c.Close() // nobody will read the rest
 	}
 	if c.out.len() > 0 && !c.blocked {

@@ -41,6 +41,7 @@ func (c *Conn) Abort() {
 func (c *Conn) drain() {
 	c.draining = true
 	switch {
+	case c.busy: // it comes here when it is done
 	case c.reading():
 		c.read(true)
 	case !c.choked: // paused, or at its end

@@ -21,7 +21,7 @@ func (c *Conn) read(hungUp bool) {
 		switch {
 		case errno == unix.EAGAIN:
 			l.counts.Again++
-			if c.draining {
+			if c.draining && !c.busy {
 				c.Close()
 			}
 			return
@@ -31,7 +31,7 @@ func (c *Conn) read(hungUp bool) {
 			c.fail("read", errno)
 			return
 		case n == 0:
-			if c.end(); c.draining {
+			if c.end(); c.draining && !c.busy {
 				c.Close()
 			}
 			return
@@ -90,7 +90,7 @@ func (c *Conn) deliver(p []byte) {
 	switch {
 	case used == len(p) || c.state == connClosing || c.service.packets:
 		c.dropInput()
-	case len(p)-used > c.options().ReadLimit:
+	case len(p)-used > c.options().ReadLimit && !c.busy: // whose input is paused
 		c.finish(fmt.Errorf("reactor: read from %v: %w (%d bytes)", c.name(), ErrReadLimit, c.options().ReadLimit))
 	default:
 		c.keep(p, used)

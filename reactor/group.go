@@ -23,6 +23,7 @@ type Group struct {
 	memory    atomic.Int64  // bytes that wait in all connections
 	nextDial  atomic.Uint32 // the loop of the next Dial
 	dog       *watchdog     // nil: none
+	workers   workers       // for Coroutine.Await
 
 	mu     sync.Mutex
 	closed bool // Shutdown was called
@@ -44,7 +45,7 @@ func Open(o Options) (*Group, error) {
 	// for a timer say, and ends the process if there are none left: so it is made
 	// to need it now.
 	time.AfterFunc(time.Hour, func() {}).Stop()
-	g := &Group{options: o, admission: admission{limit: o.MaxConns, perAddr: o.MaxConnsPerAddr}}
+	g := &Group{options: o, admission: admission{limit: o.MaxConns, perAddr: o.MaxConnsPerAddr}, workers: workers{limit: o.Workers}}
 	if o.Pin {
 		if g.cpus, err = affinity(); err != nil {
 			return nil, err

@@ -5,7 +5,6 @@ package reactor
 import (
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,34 +40,37 @@ type Loop struct {
 	done    chan struct{} // closed when the loop has ended
 
 	// What the turn works on; of the loop's goroutine only.
-	phase     phase
-	batch     []selectors.Ready[source]
-	found     int // entries of batch that are filled
-	next      int // the entry to dispatch next
-	running   []posted
-	nextRun   int
-	current   party // whose callback runs, nil for none
-	dirty     []tidier
-	tidied    int // entries of dirty that are done with
-	finished  []ending
-	buried    int // entries of finished that are done with
-	conns     []*Conn
-	unwatched int    // conns in which the selector has no interest
-	sweep     *Timer // looks after these
-	dials     []*Dial
-	packets   packets
-	alarms    alarms
-	order     uint64        // of the last timer that was set
-	fired     time.Duration // what was due then is called
-	readBuf   []byte
-	pieces    [][]byte // room for one writev
-	pool      chunkPool
-	inputs    inputPool
-	counts    Stats     // published once a turn
-	lastErr   time.Time // when the selector's last failure was logged
-	draining  bool
-	forced    bool
-	crashed   bool // a panic is to end the process
+	phase      phase
+	batch      []selectors.Ready[source]
+	found      int // entries of batch that are filled
+	next       int // the entry to dispatch next
+	running    []posted
+	nextRun    int
+	current    party // whose callback runs, nil for none
+	dirty      []tidier
+	tidied     int // entries of dirty that are done with
+	finished   []ending
+	buried     int // entries of finished that are done with
+	conns      []*Conn
+	coroutines []*Coroutine
+	inside     *Coroutine // that runs, nil for none
+	strands    []*strand  // that are idle
+	unwatched  int        // conns in which the selector has no interest
+	sweep      *Timer     // looks after these
+	dials      []*Dial
+	packets    packets
+	alarms     alarms
+	order      uint64        // of the last timer that was set
+	fired      time.Duration // what was due then is called
+	readBuf    []byte
+	pieces     [][]byte // room for one writev
+	pool       chunkPool
+	inputs     inputPool
+	counts     Stats     // published once a turn
+	lastErr    time.Time // when the selector's last failure was logged
+	draining   bool
+	forced     bool
+	crashed    bool // a panic is to end the process
 
 	pausedAcceptors int
 	watched         watched
@@ -191,7 +193,7 @@ const keptPosts = 4096
 
 // over reports whether the loop has drained and takes nothing more.
 func (l *Loop) over() bool {
-	if !l.draining || len(l.conns) > 0 || len(l.dials) > 0 || l.packets.busy() || l.phase != phaseWait {
+	if !l.draining || len(l.conns) > 0 || len(l.dials) > 0 || len(l.coroutines) > 0 && !l.forced || l.packets.busy() || l.phase != phaseWait {
 		return false
 	}
 	l.mu.Lock()
@@ -205,6 +207,7 @@ func (l *Loop) over() bool {
 
 // release gives back what the loop holds.
 func (l *Loop) release() {
+	l.endStrands()
 	if l.parker != nil {
 		l.parker.close()
 	}
@@ -261,15 +264,13 @@ func (l *Loop) caught(v any) {
 	if l.phase == phaseWait {
 		panic(v) // no callback runs there: the fault is our own
 	}
-	if v == nil {
-		v = "runtime.Goexit was called"
-	}
+	failed := newFailure(v)
 	l.counts.Panics++
-	attrs := []any{"panic", fmt.Sprint(v), "stack", string(debug.Stack())}
+	attrs := []any{"panic", failed.String(), "stack", string(failed.stack)}
 	if who := l.current; who != nil {
 		l.current = nil
 		attrs = append(attrs, "remote", who.name())
-		who.panicked(fmt.Errorf("reactor: %w: %v", ErrPanic, v))
+		who.panicked(fmt.Errorf("reactor: %w: %v", ErrPanic, failed))
 	}
 	l.log.Error("handler panicked", attrs...)
 	if l.options.OnPanic == Crash {

@@ -34,6 +34,12 @@ func (l *Loop) force() {
 			c.finish(fmt.Errorf("reactor: %v: %w", c.name(), ErrForced))
 		}
 	}
+	for _, co := range l.coroutines {
+		if co.waits == forTime {
+			co.until = 1 // long over
+			co.timer.Reset(0)
+		}
+	}
 	for _, d := range l.dials {
 		d.whole.Reset(0) // each fails by itself in the phase of timers
 	}

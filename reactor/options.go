@@ -56,6 +56,8 @@ type Options struct {
 	// accepted; the kernel cuts it at its own limit (Linux: somaxconn).
 	// Default: 4096.
 	Backlog int
+	// Workers is how many functions of Coroutine.Await run at a time. Default: 64.
+	Workers int
 
 	// Pin binds each loop to a thread and that to a processor, in turn over
 	// those the process may use. It implies Polite: a pinned goroutine cannot
@@ -136,6 +138,7 @@ func (o Options) withDefaults() (Options, error) {
 		{"MaxConns", &o.MaxConns, 0},
 		{"MaxConnsPerAddr", &o.MaxConnsPerAddr, 0},
 		{"Backlog", &o.Backlog, 4096},
+		{"Workers", &o.Workers, 64},
 	} {
 		if *f.value < 0 {
 			return o, fmt.Errorf("reactor: %w: %s is %d, want a positive number or 0 for the default", ErrOption, f.name, *f.value)

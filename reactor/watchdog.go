@@ -5,6 +5,7 @@ package reactor
 import (
 	"bytes"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -29,6 +30,8 @@ type watched struct {
 	steps atomic.Uint32 // even while the loop waits; a change says that it goes on
 	slow  atomic.Uint64
 	who   atomic.Pointer[[]byte] // how the loop's goroutine begins in a stack trace
+	part  atomic.Pointer[[]byte] // likewise the coroutine's that the loop ran last
+	shown *[]byte                // the same, as the loop knows it
 
 	seen  uint32    // by the watchdog
 	since time.Time // first
@@ -44,6 +47,14 @@ func (w *watched) begin() {
 	who, _, _ := bytes.Cut(buf[:runtime.Stack(buf[:], false)], []byte("["))
 	who = bytes.Clone(who) // "goroutine 7 "
 	w.who.Store(&who)
+}
+
+// show is called before a coroutine runs, with how it begins in a stack trace.
+func (w *watched) show(who *[]byte) {
+	if w.dog != nil && who != w.shown {
+		w.shown = who
+		w.part.Store(who)
+	}
 }
 
 // work is called when a wait is over.
@@ -149,8 +160,16 @@ func (d *watchdog) tell(l *Loop) {
 		return
 	}
 	d.logged = now
-	l.log.Warn("a callback holds its loop up", "loop", l.number, "limit", d.limit, "stack", stackOf(*who))
+	stack := stackOf(*who)
+	if part := l.watched.part.Load(); part != nil && strings.HasPrefix(stack, string(*who)+inCoroutine) {
+		stack = stackOf(*part)
+	}
+	l.log.Warn("a callback holds its loop up", "loop", l.number, "limit", d.limit, "stack", stack)
 }
+
+// inCoroutine is what the runtime calls the state of a goroutine that stands still
+// while a coroutine runs.
+const inCoroutine = "[coroutine"
 
 // stackOf finds a goroutine in the trace of all. One that is too far behind in it
 // is not shown: the trace is cut at a megabyte.

@@ -1,0 +1,193 @@
+//go:build linux || darwin || dragonfly || freebsd || netbsd || openbsd
+
+package reactor
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"time"
+)
+
+// Stream is a connection in blocking style: a [net.Conn] whose methods wait for the
+// peer while the loop goes on with others. It belongs to the coroutine that was made
+// for it, see [Blocking], and so do its methods: another goroutine gets ErrCoroutine
+// where it would have to wait, and is a data race where not.
+type Stream struct {
+	Coroutine
+	conn     *Conn
+	data     []byte        // has been read from the socket, and not by the coroutine
+	inCall   bool          // data is what a call of Data has brought, good during that
+	held     bool          // data is the rest of conn.in
+	reason   error         // why the connection has ended; nil: it has not
+	readEnd  time.Duration // deadlines, on the loop's clock; 0: none
+	writeEnd time.Duration
+}
+
+var _ net.Conn = (*Stream)(nil)
+
+// Read reads into p what there is, at least a byte, and waits for it if need be.
+// Errors: io.EOF, the peer has nothing more to send; os.ErrDeadlineExceeded; what the
+// connection has ended with, ErrClosed if this side has closed it; ErrCoroutine.
+func (s *Stream) Read(p []byte) (int, error) {
+	for {
+		switch {
+		case s.reason == io.EOF:
+			return 0, io.EOF
+		case s.reason != nil:
+			return 0, s.reason
+		case s.conn.state != connOpen:
+			return 0, s.fault("read from", ErrClosed)
+		case s.past(s.readEnd):
+			return 0, s.fault("read from", os.ErrDeadlineExceeded)
+		case len(s.data) > 0 || len(p) == 0:
+			n := copy(p, s.data)
+			s.data = s.data[n:]
+			return n, nil
+		}
+		if err := s.fill(); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// fill waits until there is more to read or there is a reason why not.
+func (s *Stream) fill() error {
+	c := s.conn
+	switch {
+	case s.loop.inside != &s.Coroutine:
+		return s.fault("read from", ErrCoroutine)
+	case s.held:
+		s.held = false
+		c.dropInput()
+	case c.in != nil && !s.inCall: // what came while the coroutine was busy
+		s.data, s.held = c.in.buf, true
+		return nil
+	}
+	if c.ended {
+		return io.EOF
+	}
+	if c.paused {
+		c.paused = false
+		c.touch()
+	}
+	c.busy = false
+	if c.draining {
+		_ = c.Post(c.drain) // the loop takes functions while it has connections
+	}
+	err := s.wait(forInput, s.readEnd)
+	c.busy = true
+	return err
+}
+
+// Write sends all of p. It returns when the kernel has it, or when no more than
+// Options.HighWater waits for the peer, and waits for that if need be; small writes
+// are gathered until the coroutine waits. Errors: os.ErrDeadlineExceeded, with what
+// was taken until then; ErrClosed, also after CloseWrite; what the connection has
+// ended with; ErrCoroutine.
+func (s *Stream) Write(p []byte) (n int, err error) {
+	c := s.conn
+	for {
+		switch {
+		case s.reason != nil && s.reason != io.EOF:
+			return n, s.reason
+		case c.state != connOpen || c.shut:
+			return n, s.fault("write to", ErrClosed)
+		case s.past(s.writeEnd):
+			return n, s.fault("write to", os.ErrDeadlineExceeded)
+		}
+		room := c.options().HighWater - c.out.len()
+		if room <= 0 && !c.blocked {
+			c.send(nil)
+			room = c.options().HighWater - c.out.len()
+		}
+		if room > 0 && c.state == connOpen {
+			k, err := c.Write(p[:min(len(p), room)])
+			n, p = n+k, p[k:]
+			if err != nil || len(p) == 0 {
+				return n, err
+			}
+			continue
+		}
+		if c.state != connOpen {
+			return n, c.reason()
+		}
+		c.choked = true // so that Drained is called, and it is woken
+		if err := s.wait(forRoom, s.writeEnd); err != nil {
+			return n, err
+		}
+	}
+}
+
+// past reports whether a deadline is over.
+func (s *Stream) past(end time.Duration) bool { return end != 0 && end <= s.loop.now() }
+
+// fault is an error of a method.
+func (s *Stream) fault(op string, err error) error {
+	return fmt.Errorf("reactor: %s %v: %w", op, s.conn.name(), err)
+}
+
+// Close ends the connection: what was written is still sent. The coroutine goes on.
+func (s *Stream) Close() error {
+	s.conn.Close()
+	return nil
+}
+
+// CloseWrite sends the peer the end of file, behind what was written.
+func (s *Stream) CloseWrite() error {
+	s.conn.CloseWrite()
+	return nil
+}
+
+// Abort ends the connection at once, with a reset; see Conn.Abort.
+func (s *Stream) Abort() { s.conn.Abort() }
+
+// LocalAddr is this side's address, nil once the connection is closed.
+func (s *Stream) LocalAddr() net.Addr { return s.conn.LocalAddr() }
+
+// RemoteAddr is the peer's address; see Conn.RemoteAddr.
+func (s *Stream) RemoteAddr() net.Addr { return s.conn.RemoteAddr() }
+
+// SetOptions sets options of the socket; see Conn.SetOptions.
+func (s *Stream) SetOptions(o SocketOptions) error { return s.conn.SetOptions(o) }
+
+// SetTimeouts replaces the timeouts of the connection, which end it, unlike a
+// deadline; see Conn.SetTimeouts.
+func (s *Stream) SetTimeouts(t Timeouts) error { return s.conn.SetTimeouts(t) }
+
+// Credentials are those of the process at the other end; see Conn.Credentials.
+func (s *Stream) Credentials() (Credentials, error) { return s.conn.Credentials() }
+
+// SetDeadline is SetReadDeadline and SetWriteDeadline.
+func (s *Stream) SetDeadline(t time.Time) error {
+	s.readEnd = s.at(t)
+	s.writeEnd = s.readEnd
+	return nil
+}
+
+// SetReadDeadline has reads fail with os.ErrDeadlineExceeded from t on. The zero
+// time is no deadline. Unlike with an object of Python's that has timed out, a later
+// deadline makes it possible to read on.
+func (s *Stream) SetReadDeadline(t time.Time) error {
+	s.readEnd = s.at(t)
+	return nil
+}
+
+// SetWriteDeadline is the same for writes.
+func (s *Stream) SetWriteDeadline(t time.Time) error {
+	s.writeEnd = s.at(t)
+	return nil
+}
+
+// at is a time on the loop's clock. One that is over is not 0, which is none.
+func (s *Stream) at(t time.Time) time.Duration {
+	if t.IsZero() {
+		return 0
+	}
+	l := s.loop
+	if l.options.clock != nil {
+		return max(l.now()+t.Sub(l.options.clock()), 1)
+	}
+	return max(l.now()+time.Until(t), 1)
+}
