@@ -79,7 +79,7 @@ func (v *volley) shoot(datagrams int) error {
 		case n == 0:
 			return fmt.Errorf("datagram %d of %d does not come back", wanted, v.next)
 		}
-		n, errno := v.in.Recv(int(v.c))
+		n, errno := v.in.Recv(int(v.c), sys.BatchSize)
 		if errno != 0 && errno != unix.EAGAIN {
 			return fmt.Errorf("receive: %w", errno)
 		}

@@ -47,6 +47,10 @@ func (a *acceptor) ready(iomux.Events, iomux.Raw) {
 		if a.fd < 0 || a.paused || a.held {
 			return
 		}
+		if gate := a.listener.options.Gate; gate != nil && gate() <= 0 {
+			a.hold(true)
+			return
+		}
 		fd, peer, errno := sys.Accept(a.fd)
 		a.loop.counts.Accepts++
 		switch {

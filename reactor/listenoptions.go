@@ -21,6 +21,11 @@ type ListenOptions struct {
 	// AllowPeer, for Unix sockets, is asked whether a process may connect. It is
 	// called on the loop. Default: all that Mode lets in.
 	AllowPeer func(Credentials) bool
+	// Gate, if there is one, is asked each time before connections or datagrams
+	// are taken from the kernel: how many may be. It is told nothing, so it counts
+	// those that come. None, or less, pauses the listener until Resume. It is called
+	// on the one loop that accepts or receives then: the address has one socket.
+	Gate func() int
 	// Timeouts replace those of the group's Options, if there is one among them.
 	Timeouts Timeouts
 	// Socket are options of the sockets that are accepted, or of the one that
@@ -69,6 +74,10 @@ func (o *ListenOptions) withDefaults(group *Options) error {
 func (o *ListenOptions) spread(a address, loops int) (int, error) {
 	can := reusePort != 0 && !a.unix()
 	switch {
+	case o.Gate != nil && o.Balance == ReusePort:
+		return 0, fmt.Errorf("%w: Balance %q goes with no Gate, want %q or %q", ErrOption, ReusePort, RoundRobin, LeastConnections)
+	case o.Gate != nil:
+		return 1, nil
 	case o.Balance == ReusePort && !can:
 		return 0, fmt.Errorf("%w: Balance %q: the kernel does not spread %s here, want %q or %q", ErrOption, ReusePort, a.scheme, RoundRobin, LeastConnections)
 	case can && (o.Balance == "" || o.Balance == ReusePort):

@@ -58,12 +58,14 @@ type PacketConn struct {
 	state     packetState
 	unix      bool
 	connected bool
-	v6        bool // an internet socket of the IPv6 family
-	draining  bool // the loop ends: close when there is no more input
-	blocked   bool // the kernel took less than it was given: wait until Writable
-	roomy     bool // it has just said that there is room
-	again     bool // the first datagram of out has failed once
-	dirty     bool // in loop.dirty
+	v6        bool       // an internet socket of the IPv6 family
+	draining  bool       // the loop ends: close when there is no more input
+	blocked   bool       // the kernel took less than it was given: wait until Writable
+	roomy     bool       // it has just said that there is room
+	again     bool       // the first datagram of out has failed once
+	dirty     bool       // in loop.dirty
+	held      bool       // nothing is received, see ListenOptions.Gate
+	gate      func() int // may be nil
 }
 
 type packetState uint8
@@ -112,8 +114,15 @@ func (s *PacketConn) receive() (more bool) {
 		return false
 	}
 	in := l.packets.input()
+	most := sys.BatchSize
+	if s.gate != nil {
+		if most = min(most, s.gate()); most <= 0 {
+			s.held = true
+			return false
+		}
+	}
 	l.counts.Recvs++
-	n, errno := in.Recv(s.fd)
+	n, errno := in.Recv(s.fd, most)
 	switch {
 	case errno == unix.EAGAIN:
 		l.counts.Again++
@@ -126,7 +135,7 @@ func (s *PacketConn) receive() (more bool) {
 	l.packets.arrived(s, n)
 	s.deliver()
 	s.flush()
-	return n == sys.BatchSize
+	return n == most
 }
 
 // deliver gives the rest of the batch at hand, which is this socket's, to the
@@ -241,7 +250,10 @@ func (s *PacketConn) name() string {
 
 // watch tells the selector what to look for.
 func (s *PacketConn) watch() {
-	want := iomux.Readable
+	var want iomux.Events
+	if !s.held {
+		want = iomux.Readable
+	}
 	if s.blocked {
 		want |= iomux.Writable
 	}
@@ -249,12 +261,26 @@ func (s *PacketConn) watch() {
 		return
 	}
 	s.loop.counts.Watches++
-	if _, err := s.loop.sel.SetEvents(s.fd, want); err != nil {
+	var err error
+	switch {
+	case want == 0:
+		_, err = s.loop.sel.Unregister(s.fd)
+	case s.interest == 0:
+		_, err = s.loop.sel.Register(s.fd, want, s)
+	default:
+		_, err = s.loop.sel.SetEvents(s.fd, want)
+	}
+	if err != nil {
 		s.interest = 0 // a selector that refuses has forgotten the descriptor
 		s.end("watch", err)
 		return
 	}
 	s.interest = want
+}
+
+// hold stops receiving, or goes on.
+func (s *PacketConn) hold(on bool) {
+	s.held = on // a dead one settles as nothing
 }
 
 // receiveFailed deals with an error of the kernel, and reports whether it makes

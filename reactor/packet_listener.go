@@ -33,7 +33,7 @@ type PacketListener struct {
 // that a client does not read stay in the server's send buffer until there is no
 // room. So Mode should let in whom one trusts.
 //
-// Of o, Mode, Socket and Balance count: ReusePort is as above, anything else one
+// Of o, Mode, Socket, Gate and Balance count: ReusePort is as above, anything else one
 // socket. Errors: ErrAddress, ErrClosed, ErrOption (h is nil, or one of o's),
 // errors.ErrUnsupported and the kernel's.
 func (g *Group) ListenPacket(address string, h PacketHandler, o ListenOptions) (*PacketListener, error) {
@@ -68,7 +68,7 @@ func (g *Group) ListenPacket(address string, h PacketHandler, o ListenOptions) (
 		return nil, wrapListen(address, err)
 	}
 	s.ready()
-	ln, err := g.receive(s, h)
+	ln, err := g.receive(s, h, o.Gate)
 	if err != nil {
 		return nil, wrapListen(address, err)
 	}
@@ -100,7 +100,7 @@ func (g *Group) AdoptPacket(files []*os.File, h PacketHandler, o ListenOptions) 
 		s.close()
 		return fail(ErrClosed)
 	}
-	ln, err := g.receive(s, h)
+	ln, err := g.receive(s, h, o.Gate)
 	if err != nil {
 		return fail(err)
 	}
@@ -108,11 +108,12 @@ func (g *Group) AdoptPacket(files []*os.File, h PacketHandler, o ListenOptions) 
 }
 
 // receive hands sockets to the loops; g.mu is held.
-func (g *Group) receive(s *sockets, h PacketHandler) (*PacketListener, error) {
+func (g *Group) receive(s *sockets, h PacketHandler, gate func() int) (*PacketListener, error) {
 	ln := &PacketListener{group: g, sockets: s}
 	kind := s.address.kind(s.inet, false)
 	for i, fd := range s.fds {
 		c := newPacketConn(g.loops[i%len(g.loops)], fd, h)
+		c.gate = gate
 		c.unix, c.v6, c.local = kind.unix, kind.v6, Peer{Addr: s.inet, Name: s.address.name}
 		if !c.unix {
 			ownGroupsOnly(fd, c.v6)
@@ -159,6 +160,19 @@ func (ln *PacketListener) Leave() {
 	ln.group.forget(ln)
 	for _, c := range ln.conns {
 		_ = c.Post(c.Close) // a loop that has ended has closed it
+	}
+}
+
+// Pause stops receiving until Resume. What arrives waits in the kernel, which drops
+// what it has no room for.
+func (ln *PacketListener) Pause() { ln.hold(true) }
+
+// Resume undoes Pause.
+func (ln *PacketListener) Resume() { ln.hold(false) }
+
+func (ln *PacketListener) hold(on bool) {
+	for _, c := range ln.conns {
+		_ = c.Post(func() { c.hold(on) }) // a loop that has ended has closed it
 	}
 }
 

@@ -40,20 +40,21 @@ func NewBatch(size int) *Batch {
 // place is where datagram i lies, with room behind it.
 func (b *Batch) place(i int) []byte { return b.space[i*b.stride : (i+1)*b.stride] }
 
-// Recv takes what datagrams a non-blocking socket has, but for more than
+// Recv takes what datagrams a non-blocking socket has, up to most of them and to
 // [BatchSize], and forgets those of the last Recv. It is recvmmsg(2) where there
 // is one, else recvfrom(2) until there is nothing left. n is 0 on failure.
 // EAGAIN: there is none. Other errors may be those of earlier sends:
 // ECONNREFUSED on a connected socket, for one, and the next Recv is not barred.
-func (b *Batch) Recv(fd int) (n int, errno Errno) {
+func (b *Batch) Recv(fd, most int) (n int, errno Errno) {
+	most = min(most, BatchSize)
 	if h := hooks.Load(); h != nil {
-		n, errno = h.do(Call{Op: opRecvBatch, FD: fd, Args: recvBatchArgs}, func(c *Call) (int, Errno) {
-			n, e := b.recv(fd)
+		n, errno = h.do(Call{Op: opRecvBatch, FD: fd, Args: recvBatchArgs(most)}, func(c *Call) (int, Errno) {
+			n, e := b.recv(fd, most)
 			c.Out = b.lengths(n)
 			return n, e
 		})
 	} else {
-		n, errno = b.recv(fd)
+		n, errno = b.recv(fd, most)
 	}
 	b.n = max(n, 0)
 	return b.n, errno

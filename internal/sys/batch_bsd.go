@@ -11,7 +11,7 @@ import (
 
 const opRecvBatch = OpRecvfrom
 
-var recvBatchArgs = fmt.Sprintf("up to %d times, DONTWAIT", BatchSize)
+func recvBatchArgs(most int) string { return fmt.Sprintf("up to %d times, DONTWAIT", most) }
 
 // receiver is what the kernel told beside the datagrams. x/sys allocates the
 // addresses.
@@ -24,8 +24,8 @@ func (b *Batch) prepare() {}
 
 // recv ends at an error. After a datagram the error is lost: a lasting one comes
 // again, and that of an earlier send is no news about this socket's datagrams.
-func (b *Batch) recv(fd int) (int, Errno) {
-	for i := range BatchSize {
+func (b *Batch) recv(fd, most int) (int, Errno) {
+	for i := range most {
 		n, from, err := unix.Recvfrom(fd, b.place(i)[:b.size+1], unix.MSG_DONTWAIT)
 		if err != nil {
 			if i > 0 {
@@ -35,7 +35,7 @@ func (b *Batch) recv(fd int) (int, Errno) {
 		}
 		b.read[i], b.senders[i] = n, from
 	}
-	return BatchSize, 0
+	return most, 0
 }
 
 func (b *Batch) length(i int) (n int, truncated bool) {

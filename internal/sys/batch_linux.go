@@ -10,7 +10,7 @@ import (
 
 const opRecvBatch = OpRecvmmsg
 
-var recvBatchArgs = fmt.Sprintf("%d, DONTWAIT", BatchSize)
+func recvBatchArgs(most int) string { return fmt.Sprintf("%d, DONTWAIT", most) }
 
 // mmsghdr is struct mmsghdr of recvmmsg(2) and sendmmsg(2). Go pads it as C
 // does: to 64 bytes, on 32-bit machines to 32.
@@ -39,11 +39,11 @@ func (b *Batch) prepare() {
 	}
 }
 
-func (b *Batch) recv(fd int) (int, Errno) {
+func (b *Batch) recv(fd, most int) (int, Errno) {
 	for i := range b.used {
 		b.heads[i].head.Namelen = unix.SizeofSockaddrAny // the kernel wrote what it used
 	}
-	n, e := ret3(unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&b.heads)), BatchSize,
+	n, e := ret3(unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&b.heads)), uintptr(most),
 		unix.MSG_DONTWAIT, 0, 0))
 	b.used = max(n, 0)
 	return n, e

@@ -74,10 +74,10 @@ func TestBatchRefused(t *testing.T) {
 		await(t, fd)
 	}
 	refuse()
-	if n, e := in.Recv(fd); n != 0 || e != unix.ECONNREFUSED {
+	if n, e := in.Recv(fd, BatchSize); n != 0 || e != unix.ECONNREFUSED {
 		t.Errorf("Recv: %d, %v", n, e)
 	}
-	if n, e := in.Recv(fd); n != 0 || e != unix.EAGAIN {
+	if n, e := in.Recv(fd, BatchSize); n != 0 || e != unix.EAGAIN {
 		t.Errorf("the Recv after it: %d, %v", n, e)
 	}
 	refuse()
@@ -172,7 +172,7 @@ func TestBatchNeverBlocks(t *testing.T) {
 		check(t, unix.SetNonblock(s, false))
 	}
 	in, out := NewBatch(100), NewSendBatch(1<<20)
-	if n, e := in.Recv(receiver); n != 0 || e != unix.EAGAIN {
+	if n, e := in.Recv(receiver, BatchSize); n != 0 || e != unix.EAGAIN {
 		t.Errorf("Recv: %d, %v", n, e)
 	}
 	for {

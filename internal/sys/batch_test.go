@@ -81,7 +81,7 @@ func take(t testing.TB, b *Batch, fd, count int) (list []arrived) {
 	t.Helper()
 	for len(list) < count {
 		await(t, fd)
-		n, e := b.Recv(fd)
+		n, e := b.Recv(fd, BatchSize)
 		ok(t, e)
 		if n != b.Len() {
 			t.Fatalf("Recv says %d, Len %d", n, b.Len())
@@ -94,7 +94,7 @@ func take(t testing.TB, b *Batch, fd, count int) (list []arrived) {
 			list = append(list, arrived{string(p), b.From(i), b.FromUnix(i), truncated})
 		}
 	}
-	if n, e := b.Recv(fd); n != 0 || e != unix.EAGAIN || b.Len() != 0 {
+	if n, e := b.Recv(fd, BatchSize); n != 0 || e != unix.EAGAIN || b.Len() != 0 {
 		t.Fatalf("with nothing left: %d, %v, Len %d", n, e, b.Len())
 	}
 	return list
@@ -458,12 +458,12 @@ func TestBatchFault(t *testing.T) {
 		t.Fatalf("Send: %d, %v", n, e)
 	}
 	await(t, to)
-	if n, e := in.Recv(to); n != 2 || e != 0 {
+	if n, e := in.Recv(to, BatchSize); n != 2 || e != 0 {
 		t.Fatalf("Recv: %d, %v", n, e)
 	}
 	calls = 0
 	restore = SetHooks(&Hooks{Fault: func(Call) Errno { calls++; return unix.ENOBUFS }})
-	n, e = in.Recv(to)
+	n, e = in.Recv(to, BatchSize)
 	restore()
 	if n != 0 || e != unix.ENOBUFS || calls != 1 || in.Len() != 0 {
 		t.Errorf("Recv: %d, %v by %d calls, Len %d", n, e, calls, in.Len())
@@ -515,7 +515,7 @@ func TestBatchAllocates(t *testing.T) {
 					failed++
 				}
 				for left, tries := count, 0; left > 0; tries++ {
-					n, e := in.Recv(c.to)
+					n, e := in.Recv(c.to, BatchSize)
 					if e == unix.EAGAIN && tries < 1_000_000 {
 						continue // it is under way
 					}

@@ -68,7 +68,7 @@ func hookedSocketCalls(t *testing.T) []hooked {
 			return n, 0
 		}, `sendmmsg\(\d+, 2 datagrams, 5 bytes\) = 2`},
 		{"Batch.Recv", func(*testing.T) (int, Errno) {
-			n, e := in.Recv(peer)
+			n, e := in.Recv(peer, BatchSize)
 			if e != 0 {
 				return -1, e
 			}
