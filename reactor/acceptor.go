@@ -47,7 +47,8 @@ func (a *acceptor) ready(iomux.Events, iomux.Raw) {
 		if a.fd < 0 || a.paused || a.held {
 			return
 		}
-		if gate := a.listener.options.Gate; gate != nil && gate() <= 0 {
+		gate := a.listener.options.Gate
+		if gate != nil && gate.Room() <= 0 {
 			a.hold(true)
 			return
 		}
@@ -61,6 +62,9 @@ func (a *acceptor) ready(iomux.Events, iomux.Raw) {
 				continue
 			}
 			a.backoff = 0
+			if gate != nil {
+				gate.Took(1)
+			}
 			a.take(fd, peer)
 		case errno == unix.EAGAIN:
 			a.loop.counts.Again++

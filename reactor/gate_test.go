@@ -11,6 +11,12 @@ import (
 	"testing"
 )
 
+// gate is a Gate that lets in so many.
+type gate atomic.Int32
+
+func (g *gate) Room() int  { return int((*atomic.Int32)(g).Load()) }
+func (g *gate) Took(n int) { (*atomic.Int32)(g).Add(-int32(n)) }
+
 // A gate lets in as many connections as it says, one after the other, and the rest
 // wait in the kernel until Resume.
 func TestGateOfConnections(t *testing.T) {
@@ -19,9 +25,9 @@ func TestGateOfConnections(t *testing.T) {
 		opened := make(chan struct{}, 10)
 		g, _, _ := serve(t, o, NopHandler{})
 		ln := listenAt(t, g, "tcp://127.0.0.1:0", handler{
-			opened: func(*Conn) { left.Add(-1); opened <- struct{}{} },
+			opened: func(*Conn) { opened <- struct{}{} },
 			data:   echo.data,
-		}, ListenOptions{Gate: func() int { return int(left.Load()) }})
+		}, ListenOptions{Gate: (*gate)(&left)})
 		clients := []io.ReadWriter{dial(t, ln), dial(t, ln), dial(t, ln)}
 		settle(t, g)
 		for i := range clients {
@@ -54,9 +60,8 @@ func TestGateOfDatagrams(t *testing.T) {
 		got := make(chan string, 20)
 		g, _, _ := serve(t, o, NopHandler{})
 		ln, err := g.ListenPacket("udp://127.0.0.1:0", packetFunc(func(_ *PacketConn, p []byte, _ Peer) {
-			left.Add(-1)
 			got <- string(p)
-		}), ListenOptions{Gate: func() int { return int(left.Load()) }})
+		}), ListenOptions{Gate: (*gate)(&left)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -91,7 +96,7 @@ func (f packetFunc) Packet(s *PacketConn, p []byte, from Peer) { f(s, p, from) }
 
 func TestGateTakesOneSocket(t *testing.T) {
 	g, _, _ := serve(t, Options{Loops: 2}, NopHandler{})
-	none := func() int { return 0 }
+	none := new(gate)
 	if ln := listenAt(t, g, "tcp://127.0.0.1:0", NopHandler{}, ListenOptions{Gate: none}); len(ln.acceptors) != 1 {
 		t.Errorf("%d sockets", len(ln.acceptors))
 	}

@@ -21,16 +21,24 @@ type ListenOptions struct {
 	// AllowPeer, for Unix sockets, is asked whether a process may connect. It is
 	// called on the loop. Default: all that Mode lets in.
 	AllowPeer func(Credentials) bool
-	// Gate, if there is one, is asked each time before connections or datagrams
-	// are taken from the kernel: how many may be. It is told nothing, so it counts
-	// those that come. None, or less, pauses the listener until Resume. It is called
-	// on the one loop that accepts or receives then: the address has one socket.
-	Gate func() int
+	// Gate, if there is one, decides how many connections or datagrams are taken
+	// from the kernel. The address has one socket then.
+	Gate Gate
 	// Timeouts replace those of the group's Options, if there is one among them.
 	Timeouts Timeouts
 	// Socket are options of the sockets that are accepted, or of the one that
 	// takes the datagrams.
 	Socket SocketOptions
+}
+
+// Gate is asked before connections or datagrams are taken from the kernel. Its
+// methods are called on the loop that takes them, and must not block.
+type Gate interface {
+	// Room is how many may be taken now. With none, or less, the listener pauses
+	// until it is told to Resume.
+	Room() int
+	// Took is told how many have been, before a handler sees them.
+	Took(n int)
 }
 
 // Balance names a way to spread connections over loops.

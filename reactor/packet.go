@@ -58,14 +58,14 @@ type PacketConn struct {
 	state     packetState
 	unix      bool
 	connected bool
-	v6        bool       // an internet socket of the IPv6 family
-	draining  bool       // the loop ends: close when there is no more input
-	blocked   bool       // the kernel took less than it was given: wait until Writable
-	roomy     bool       // it has just said that there is room
-	again     bool       // the first datagram of out has failed once
-	dirty     bool       // in loop.dirty
-	held      bool       // nothing is received, see ListenOptions.Gate
-	gate      func() int // may be nil
+	v6        bool // an internet socket of the IPv6 family
+	draining  bool // the loop ends: close when there is no more input
+	blocked   bool // the kernel took less than it was given: wait until Writable
+	roomy     bool // it has just said that there is room
+	again     bool // the first datagram of out has failed once
+	dirty     bool // in loop.dirty
+	held      bool // nothing is received, see ListenOptions.Gate
+	gate      Gate // may be nil
 }
 
 type packetState uint8
@@ -116,7 +116,7 @@ func (s *PacketConn) receive() (more bool) {
 	in := l.packets.input()
 	most := sys.BatchSize
 	if s.gate != nil {
-		if most = min(most, s.gate()); most <= 0 {
+		if most = min(most, s.gate.Room()); most <= 0 {
 			s.held = true
 			return false
 		}
@@ -131,6 +131,9 @@ func (s *PacketConn) receive() (more bool) {
 		return true
 	case errno != 0:
 		return s.receiveFailed(errno)
+	}
+	if s.gate != nil {
+		s.gate.Took(n)
 	}
 	l.packets.arrived(s, n)
 	s.deliver()

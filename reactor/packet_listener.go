@@ -108,7 +108,7 @@ func (g *Group) AdoptPacket(files []*os.File, h PacketHandler, o ListenOptions) 
 }
 
 // receive hands sockets to the loops; g.mu is held.
-func (g *Group) receive(s *sockets, h PacketHandler, gate func() int) (*PacketListener, error) {
+func (g *Group) receive(s *sockets, h PacketHandler, gate Gate) (*PacketListener, error) {
 	ln := &PacketListener{group: g, sockets: s}
 	kind := s.address.kind(s.inet, false)
 	for i, fd := range s.fds {
