@@ -1,0 +1,249 @@
+//go:build linux || darwin || dragonfly || freebsd || netbsd || openbsd
+
+package socketserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"example.com/iomux/reactor"
+)
+
+// ErrServing: ServeForever or HandleRequest runs already.
+var ErrServing = errors.New("the server is serving already")
+
+// serving is a ServeForever that runs.
+type serving struct {
+	stop  chan struct{} // closed to end it
+	ended chan struct{} // closed when it has ended
+	err   error         // of Abort
+	over  bool          // stop is closed
+}
+
+// single is a HandleRequest that runs.
+type single struct {
+	took int           // how many requests were accepted for it
+	done chan struct{} // closed when the request is, as far as HandleRequest waits for it
+	err  error         // of Abort
+	over bool          // done is closed
+}
+
+// gate decides how many requests the reactor takes.
+type gate struct{ *Server }
+
+// Room implements reactor.Gate.
+func (g gate) Room() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	room := g.room()
+	g.held = room <= 0
+	return room
+}
+
+// Took implements reactor.Gate.
+func (g gate) Took(n int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.single != nil {
+		g.single.took += n
+	}
+}
+
+// unbounded is what a loop takes at a time: more than there are.
+const unbounded = 1 << 20
+
+// room is how many requests may be taken; mu is held.
+func (s *Server) room() int {
+	room := unbounded
+	switch s.options.Mode {
+	case Sync:
+		room = 1 - s.requests
+	case Threading:
+		room = s.options.MaxThreads - s.requests
+	case Forking:
+		room = s.options.MaxChildren - s.requests - s.children.count()
+	}
+	switch {
+	case s.serving != nil && !s.serving.over:
+		return room
+	case s.single != nil && !s.single.over:
+		return min(room, 1-s.single.took)
+	}
+	return 0
+}
+
+// resume has the reactor take requests again if there is room; mu is held.
+func (s *Server) resume() {
+	if !s.held || s.room() <= 0 {
+		return
+	}
+	s.held = false
+	if s.listener != nil {
+		s.listener.Resume()
+	}
+	if s.packets != nil {
+		s.packets.Resume()
+	}
+}
+
+// ServeForever serves requests until Shutdown or Close is called, which makes it return
+// nil, or until ctx ends, whose error it returns, or a request aborts it, see Abort. What
+// runs then goes on; Close waits for it. It does not close the server and may be called
+// again. Errors besides: ErrServing; reactor.ErrClosed, also if it is not bound.
+func (s *Server) ServeForever(ctx context.Context) error {
+	run := &serving{stop: make(chan struct{}), ended: make(chan struct{})}
+	if err := s.start("serve", func() { s.serving = run }); err != nil {
+		return err
+	}
+	tick := time.NewTicker(s.options.PollInterval)
+	defer tick.Stop()
+	defer func() { // also if a hook panics
+		s.mu.Lock()
+		s.stop(nil)
+		s.serving = nil
+		s.mu.Unlock()
+		close(run.ended)
+	}()
+	for {
+		select {
+		case <-run.stop:
+			return run.err
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		case <-s.actions:
+		}
+		select {
+		case <-run.stop: // nothing more is done then, as in Python
+			return run.err
+		default:
+		}
+		s.options.Hooks.ServiceActions(s)
+	}
+}
+
+// start begins to take requests, as set says.
+func (s *Server) start(what string, set func()) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed || s.socket == nil:
+		return fmt.Errorf("socketserver: %s %s: %w", what, s.url, reactor.ErrClosed)
+	case s.serving != nil || s.single != nil:
+		return fmt.Errorf("socketserver: %s %s: %w", what, s.url, ErrServing)
+	}
+	set()
+	s.resume()
+	return nil
+}
+
+// stop has ServeForever return err; mu is held.
+func (s *Server) stop(err error) {
+	if run := s.serving; run != nil && !run.over {
+		run.over, run.err = true, err
+		close(run.stop)
+	}
+}
+
+// Shutdown has ServeForever return and waits until it has, or until ctx ends, whose
+// error it returns then. It accepts no more; requests that run go on, so that a handler
+// may call it too. When nothing serves it does nothing, and does not keep a later
+// ServeForever from serving, as it does in Python.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	run := s.serving
+	s.stop(nil)
+	s.mu.Unlock()
+	if run == nil {
+		return nil
+	}
+	select {
+	case <-run.ended:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// HandleRequest serves one request: it waits for it for as long as Options.Timeout and
+// ctx say, and in modes Loop and Sync until it is served, in the others until it runs.
+// handled is false if none came: then the hook HandleTimeout has been called, or ctx has
+// ended. A request that was refused counts. Errors: ctx's, of Abort, ErrServing,
+// reactor.ErrClosed.
+func (s *Server) HandleRequest(ctx context.Context) (handled bool, err error) {
+	one := &single{done: make(chan struct{})}
+	if err := s.start("handle a request of", func() { s.single = one }); err != nil {
+		return false, err
+	}
+	var timeout <-chan time.Time
+	var looked <-chan struct{}
+	switch d := s.options.Timeout; {
+	case d > 0:
+		t := time.NewTimer(d)
+		defer t.Stop()
+		timeout = t.C
+	case d < 0:
+		looked = s.look()
+	}
+	late := false
+	select {
+	case <-one.done:
+	case <-timeout:
+		late = true
+	case <-looked:
+		late = true
+	case <-ctx.Done():
+		if !s.giveUp(one) {
+			return false, ctx.Err()
+		}
+		<-one.done
+	}
+	if late {
+		if !s.giveUp(one) {
+			s.options.Hooks.HandleTimeout(s)
+			return false, nil
+		}
+		<-one.done
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.single = nil
+	return true, one.err
+}
+
+// look returns a channel that is closed when the loop has looked for a request once
+// since it was told to: functions that are posted run behind what a turn has found.
+func (s *Server) look() <-chan struct{} {
+	looked := make(chan struct{})
+	l := s.group.Loops()[0] // the one that accepts
+	err := l.Post(func() {
+		if l.Post(func() { close(looked) }) != nil {
+			close(looked)
+		}
+	})
+	if err != nil {
+		close(looked) // it has ended
+	}
+	return looked
+}
+
+// giveUp takes no request for one any more, and reports whether there is one already.
+func (s *Server) giveUp(one *single) (took bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if one.took > 0 {
+		return true
+	}
+	s.single = nil
+	return false
+}
+
+// served takes in that a request is as far as HandleRequest waits for it; mu is held.
+func (s *Server) served(err error) {
+	if one := s.single; one != nil && one.took > 0 && !one.over {
+		one.over, one.err = true, err
+		close(one.done)
+	}
+}
