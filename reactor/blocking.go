@@ -66,10 +66,7 @@ func (b *blocking) run(s *Stream) {
 		return
 	}
 	if s.held { // the rest is for the next coroutine
-		c.in.buf = append(c.in.buf[:0], s.data...)
-		if len(s.data) == 0 {
-			c.dropInput()
-		}
+		s.letGo()
 	}
 	c.ResumeReading()
 }
@@ -95,7 +92,7 @@ func (b *blocking) Data(c *Conn, p []byte) (used int) {
 	}
 	used = len(p) - len(s.data)
 	s.data, s.inCall = nil, false
-	if used < len(p) && !s.over {
+	if used < len(p) && !s.over && s.waits != forInput {
 		c.PauseReading()
 	}
 	return used

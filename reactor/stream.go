@@ -3,6 +3,7 @@
 package reactor
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net"
@@ -46,27 +47,58 @@ func (s *Stream) Read(p []byte) (int, error) {
 			s.data = s.data[n:]
 			return n, nil
 		}
-		if err := s.fill(); err != nil {
+		if err := s.more(); err != nil {
 			return 0, err
 		}
 	}
 }
 
-// fill waits until there is more to read or there is a reason why not.
-func (s *Stream) fill() error {
+// ReadSlice reads up to the next delim, and waits for it if need be. What it returns
+// ends with delim and is good until the next call of a method that waits; nothing is
+// copied where it has come in one piece. Errors: those of Read, where io.EOF comes with
+// what there was behind the last delim; ErrReadLimit, there are more than limit bytes
+// without delim, which are left unread.
+func (s *Stream) ReadSlice(delim byte, limit int) ([]byte, error) {
+	seen := 0 // of data, without delim
+	for {
+		if _, err := s.Read(nil); err != nil { // whatever there is then, it cannot be read
+			return nil, err
+		}
+		seen = min(seen, len(s.data)) // it was not Data that ended the wait
+		if i := bytes.IndexByte(s.data[seen:min(len(s.data), max(limit, seen))], delim); i >= 0 {
+			slice := s.data[: seen+i+1 : seen+i+1]
+			s.data = s.data[seen+i+1:]
+			return slice, nil
+		}
+		if seen = len(s.data); seen >= limit {
+			return nil, fmt.Errorf("reactor: read from %v: %w (%d bytes)", s.conn.name(), ErrReadLimit, limit)
+		}
+		if err := s.more(); err == io.EOF {
+			slice := s.data
+			s.data = nil
+			return slice, err
+		} else if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// more waits until there is more to read than data, or a reason why not. What is in
+// data stays, though perhaps not where it was.
+func (s *Stream) more() error {
 	c := s.conn
 	switch {
 	case s.loop.inside != &s.Coroutine:
 		return s.fault("read from", ErrCoroutine)
-	case s.held:
-		s.held = false
-		c.dropInput()
-	case c.in != nil && !s.inCall: // what came while the coroutine was busy
+	case c.in != nil && !s.inCall && !s.held: // what came while the coroutine was busy
 		s.data, s.held = c.in.buf, true
+		c.paused = true // nothing may come behind what data is part of
+		c.touch()
 		return nil
-	}
-	if c.ended {
+	case c.ended:
 		return io.EOF
+	case s.held:
+		s.letGo()
 	}
 	if c.paused {
 		c.paused = false
@@ -79,6 +111,17 @@ func (s *Stream) fill() error {
 	err := s.wait(forInput, s.readEnd)
 	c.busy = true
 	return err
+}
+
+// letGo leaves in the connection's input what is in data, for Data to bring it again
+// with more behind it.
+func (s *Stream) letGo() {
+	c := s.conn
+	c.in.buf = append(c.in.buf[:0], s.data...) // append moves, as copy does
+	if len(s.data) == 0 {
+		c.dropInput()
+	}
+	s.data, s.held = nil, false
 }
 
 // Write sends all of p. It returns when the kernel has it, or when no more than

@@ -2,7 +2,14 @@
 
 package socketserver
 
-import "errors"
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
 
 // Hooks are the methods that a subclass overrides in Python. Embed [Base], which has
 // all of them as they are by default, and write those that are to be different; call
@@ -45,7 +52,8 @@ type Hooks interface {
 	// handle_timeout. Base does what it does in ServiceActions.
 	HandleTimeout(s *Server)
 	// HandleError is told of the error of a handler, or of a hook about a request:
-	// handle_error. Base logs it, with the client and the stack of a panic.
+	// handle_error. Base logs it, with the client and the stack of a panic; at level
+	// info what is but of the client's doing, as that it has gone.
 	HandleError(r *Request, err error)
 	// ServerClose closes the listening socket, and waits for requests as Options
 	// say: server_close.
@@ -125,10 +133,25 @@ func (Base) HandleTimeout(s *Server) { s.collect() }
 func (Base) HandleError(r *Request, err error) {
 	attrs := []any{"client", r.name(), "err", err}
 	var p *PanicError
-	if errors.As(err, &p) {
+	switch {
+	case errors.As(err, &p):
 		attrs = append(attrs, "stack", string(p.Stack))
+	case clients(err):
+		r.server.options.Logger.Info("a request ended early", attrs...)
+		return
 	}
 	r.server.options.Logger.Error("exception while a request was served", attrs...)
+}
+
+// clients reports whether an error is of what a client does, or does not: it can be had
+// by the thousand.
+func clients(err error) bool {
+	for _, of := range []error{unix.ECONNRESET, unix.EPIPE, net.ErrClosed, os.ErrDeadlineExceeded, io.EOF, io.ErrUnexpectedEOF, ErrLineTooLong, ErrTimedOut} {
+		if errors.Is(err, of) {
+			return true
+		}
+	}
+	return false
 }
 
 // ServerClose implements Hooks.

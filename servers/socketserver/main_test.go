@@ -28,7 +28,7 @@ func TestMain(m *testing.M) { leaktest.Main(m) }
 const patience = 20 * time.Second
 
 // modes are those in which a handler runs in the process of the test.
-var modes = []Mode{Loop, Sync}
+var modes = []Mode{Loop, Sync, Threading}
 
 // kinds are the four kinds of servers.
 var kinds = []string{"tcp", "udp", "unix", "unixgram"}

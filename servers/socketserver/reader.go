@@ -10,6 +10,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"example.com/iomux/reactor"
 )
 
 // The errors of this package, beside those of the reactor.
@@ -75,36 +77,65 @@ func (s *source) Read(p []byte) (int, error) {
 			return 0, io.EOF
 		}
 		return n, nil
-	case r.timedOut:
-		return 0, fmt.Errorf("socketserver: read from %s: %w", r.name(), ErrTimedOut)
+	}
+	if err := r.mayReceive(); err != nil {
+		return 0, err
 	}
 	return r.receive(p)
 }
 
-// receive reads from the connection, within Options.IOTimeout.
+// mayReceive begins a read that must be over within Options.IOTimeout.
+func (r *Request) mayReceive() error {
+	d := r.server.options.IOTimeout
+	switch {
+	case r.timedOut:
+		return fmt.Errorf("socketserver: read from %s: %w", r.name(), ErrTimedOut)
+	case d > 0:
+		return r.conn.SetReadDeadline(time.Now().Add(d))
+	}
+	return nil
+}
+
+// receive reads from the connection.
 func (r *Request) receive(p []byte) (int, error) {
-	if d := r.server.options.IOTimeout; d > 0 {
-		if err := r.conn.SetReadDeadline(time.Now().Add(d)); err != nil {
-			return 0, err
-		}
-	}
 	n, err := r.conn.Read(p)
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		r.timedOut = true
-	}
+	r.timedOut = errors.Is(err, os.ErrDeadlineExceeded)
 	return n, err
 }
 
 // Read reads what there is, at least a byte, and waits for it if need be. Errors:
 // io.EOF; ErrTimedOut; os.ErrDeadlineExceeded, after Options.IOTimeout; those of the
 // connection.
-func (r *Request) Read(p []byte) (int, error) { return r.Reader().Read(p) }
+func (r *Request) Read(p []byte) (int, error) {
+	if r.slicer() != nil {
+		return (*source)(r).Read(p)
+	}
+	return r.Reader().Read(p)
+}
+
+// slicer is a connection that needs no buffer to find the end of a line.
+type slicer interface {
+	ReadSlice(delim byte, limit int) ([]byte, error)
+}
+
+// slicer is the connection, if it is one and Reader was not called.
+func (r *Request) slicer() slicer {
+	if r.in != nil {
+		return nil
+	}
+	s, _ := r.conn.(slicer)
+	return s
+}
 
 // ReadLine reads a line, with the newline that ends it. The last one may have none, as
 // in Python's readline. The line is good until the next call that reads. Errors:
 // io.EOF, there is nothing more; ErrLineTooLong; those of Read.
 func (r *Request) ReadLine() ([]byte, error) {
-	in, limit := r.Reader(), r.server.options.LineLimit
+	limit := r.server.options.LineLimit
+	if s := r.slicer(); s != nil {
+		return r.slice(s, limit)
+	}
+	in := r.Reader()
 	r.long = r.long[:0]
 	for {
 		part, err := in.ReadSlice('\n')
@@ -127,6 +158,22 @@ func (r *Request) ReadLine() ([]byte, error) {
 	}
 }
 
+// slice is ReadLine without a buffer.
+func (r *Request) slice(s slicer, limit int) ([]byte, error) {
+	if err := r.mayReceive(); err != nil {
+		return nil, err
+	}
+	line, err := s.ReadSlice('\n', limit)
+	switch {
+	case err == io.EOF && len(line) > 0:
+		return line, nil
+	case errors.Is(err, reactor.ErrReadLimit):
+		return nil, fmt.Errorf("socketserver: read from %s: %w (%d bytes at most)", r.name(), ErrLineTooLong, limit)
+	}
+	r.timedOut = errors.Is(err, os.ErrDeadlineExceeded)
+	return line, err
+}
+
 // Recv is one read of the connection, past the buffer of Read, of n bytes at most, as
 // recv of Python's request. The bytes are the caller's. At the end there are none, and
 // the error is io.EOF. Of a datagram it is the rest of that.
@@ -135,8 +182,10 @@ func (r *Request) Recv(n int) ([]byte, error) {
 	var err error
 	if r.conn == nil {
 		n, err = (*source)(r).Read(p)
-	} else {
+	} else if err = r.mayReceive(); err == nil {
 		n, err = r.receive(p)
+	} else {
+		n = 0
 	}
 	return p[:n:n], err
 }
