@@ -183,11 +183,12 @@ type inputPool []*input
 const (
 	inputPoolLimit = 64       // inputs that a loop keeps
 	inputKeepSize  = 64 << 10 // one with a larger buffer goes to the collector
+	firstInput     = 512      // bytes at first: thousands may each hold the beginning of a line
 )
 
 func (p *inputPool) get() *input {
 	if len(*p) == 0 {
-		return &input{buf: make([]byte, 0, 4<<10)}
+		return &input{buf: make([]byte, 0, firstInput)}
 	}
 	last := len(*p) - 1
 	in := (*p)[last]

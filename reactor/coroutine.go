@@ -78,8 +78,11 @@ func (co *Coroutine) resume() {
 	co.waits = forNothing
 	l.inside = co
 	l.watched.show(s.who)
-	s.enter() // panics where end has done what is done below
+	s.enter() // panics if that was the end of the strand
 	l.inside = nil
+	if co.over {
+		l.keep(s) // not before: a strand cannot be ended from inside
+	}
 	if f := s.failure; f != nil {
 		s.failure = nil
 		panic(f)
@@ -102,7 +105,6 @@ func (co *Coroutine) end() {
 	if cap(l.coroutines) > 1024 && last < cap(l.coroutines)/4 {
 		l.coroutines = append(make([]*Coroutine, 0, cap(l.coroutines)/2), l.coroutines...) // after a flood
 	}
-	l.keep(co.strand)
 	co.strand = nil
 }
 

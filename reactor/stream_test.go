@@ -372,7 +372,7 @@ func TestStreamIsForItsCoroutine(t *testing.T) {
 	everywhere(t, func(t *testing.T, o Options) {
 		strays := make(chan *Stream)
 		goOn := make(chan struct{})
-		_, ln, _ := serve(t, o, Blocking(func(s *Stream) error {
+		g, ln, _ := serve(t, o, Blocking(func(s *Stream) error {
 			return s.Await(func() error { strays <- s; <-goOn; return nil })
 		}))
 		dial(t, ln)
@@ -394,6 +394,7 @@ func TestStreamIsForItsCoroutine(t *testing.T) {
 			<-stray
 		})
 		close(goOn)
+		await(t, g, func() bool { return len(g.loops[0].coroutines) == 0 })
 	})
 }
 
@@ -479,6 +480,24 @@ func TestBlockingOnInput(t *testing.T) {
 		_ = c.CloseWrite()
 		expect(t, c, "x\ny\n")
 		expectEnd(t, c)
+	})
+}
+
+// A burst of coroutines leaves no more strands than a loop keeps.
+func TestIdleStrandsAreBounded(t *testing.T) {
+	everywhere(t, func(t *testing.T, o Options) {
+		g, _, _ := serve(t, o, NopHandler{})
+		l := g.loops[0]
+		for range 2 {
+			before := runtime.NumGoroutine()
+			for range 5 * keptStrands {
+				if err := l.Go(func(co *Coroutine) { _ = co.Sleep(time.Millisecond) }); err != nil {
+					t.Fatal(err)
+				}
+			}
+			await(t, g, func() bool { return len(l.coroutines) == 0 })
+			await(t, g, func() bool { return runtime.NumGoroutine() <= before+keptStrands && len(l.strands) <= keptStrands })
+		}
 	})
 }
 
