@@ -3,6 +3,8 @@
 //	iomux echo        echo on any number of addresses
 //	iomux connect     talk to a server
 //	iomux backends    what this system can wait with
+//	iomux net         addresses, networks, names and services
+//	iomux serve       the classic servers of tutorials on sockets
 //	iomux completion  completion scripts for shells
 //
 // Addresses are URLs such as tcp://127.0.0.1:7000, udp://[::1]:7000 or

@@ -10,6 +10,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"example.com/iomux/cmd/internal/names"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -50,7 +52,7 @@ right.`,
 	}
 	root.SetVersionTemplate("iomux {{.Version}}\n")
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(newEcho(), newConnect(), newBackends())
+	root.AddCommand(newEcho(), newConnect(), newBackends(), newNet(names.System()), newServe())
 	addHelp(root)
 	addCompletion(root)
 	return root

@@ -44,9 +44,14 @@ func exitStatus(err error) int {
 // oneLine is an error as a user reads it: on one line, whatever it quotes, and
 // without the package that found it in front.
 func oneLine(err error) string {
-	s := strings.TrimPrefix(err.Error(), "reactor: ")
-	s = strings.TrimPrefix(s, "handover: ")
-	return strings.ReplaceAll(harmless.String(s), "\n", "; ")
+	lines := strings.Split(harmless.String(err.Error()), "\n")
+	for i, s := range lines {
+		for _, finder := range []string{"reactor: ", "handover: ", "ipaddr: ", "names: ", "classic: ", "socketserver: "} {
+			s = strings.TrimPrefix(s, finder)
+		}
+		lines[i] = s
+	}
+	return strings.Join(lines, "; ")
 }
 
 // flagError explains what is wrong with a flag.

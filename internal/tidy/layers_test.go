@@ -14,10 +14,11 @@ import (
 var floors = [][]string{
 	{"internal/leaktest"},
 	{"internal/sys"},
-	{"internal/kqueuesim", "internal/libkqueue", "internal/socketfile"},
+	{"internal/kqueuesim", "internal/libkqueue", "internal/socketfile", "internal/ipaddr", "internal/transcript"},
 	{"."},
 	{"selectors"},
 	{"reactor"},
+	{"access"},
 	{"servers", "handover"},
 	{"adapters"},
 	{"cmd", "bench", "itest", "internal/tidy"},
@@ -115,10 +116,11 @@ func TestRootModuleImportsOnlySys(t *testing.T) {
 
 // Package net brings the runtime's own reactor. Ours uses it for addresses and
 // the net.Conn interface, and handover for what happens once in a process's life
-// and beside the loops; else it has no place but in programs.
+// and beside the loops; internal/transcript is a client in tests. Else it has no
+// place but in programs.
 func TestNetOnlyInReactorAndPrograms(t *testing.T) {
 	for _, s := range sources(t) {
-		if s.test || ownModule(s.dir) || within(s.dir, "reactor") || within(s.dir, "handover") {
+		if s.test || ownModule(s.dir) || within(s.dir, "reactor") || within(s.dir, "handover") || within(s.dir, "internal/transcript") || within(s.dir, "servers") {
 			continue
 		}
 		for _, p := range imports(s) {
