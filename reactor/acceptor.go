@@ -62,9 +62,6 @@ func (a *acceptor) ready(iomux.Events, iomux.Raw) {
 				continue
 			}
 			a.backoff = 0
-			if gate != nil {
-				gate.Took(1)
-			}
 			a.take(fd, peer)
 		case errno == unix.EAGAIN:
 			a.loop.counts.Again++
@@ -150,6 +147,7 @@ func (a *acceptor) hand(fd int, peer netip.AddrPort) {
 		l = a.pick(loops)
 	}
 	s := ln.services[l.number]
+	ln.took(1)
 	if l == a.loop {
 		l.open(fd, peer, s, false)
 		return
@@ -162,7 +160,15 @@ func (a *acceptor) hand(fd int, peer netip.AddrPort) {
 	})
 	if err != nil {
 		_ = sys.Close(fd) // the group is shutting down
+		ln.took(-1)
 		ln.group.admission.exit(peer.Addr())
+	}
+}
+
+// took tells the gate, if there is one.
+func (ln *Listener) took(n int) {
+	if ln.options.Gate != nil {
+		ln.options.Gate.Took(n)
 	}
 }
 

@@ -37,7 +37,8 @@ type Gate interface {
 	// Room is how many may be taken now. With none, or less, the listener pauses
 	// until it is told to Resume.
 	Room() int
-	// Took is told how many have been, before a handler sees them.
+	// Took is told how many have been, before a handler sees them; -1 is a
+	// connection that no handler will see after all.
 	Took(n int)
 }
 

@@ -26,6 +26,9 @@ func (l *Loop) open(fd int, peer netip.AddrPort, s *service, known bool) *Conn {
 	if err != nil {
 		l.log.Error("cannot register a connection", "remote", c.name(), "err", err)
 		_ = sys.Close(fd) // nothing was read or written
+		if s.listener != nil {
+			s.listener.took(-1)
+		}
 		l.group.admission.leave(c)
 		return nil
 	}

@@ -130,8 +130,13 @@ func (o Options) withDefaults() (Options, error) {
 		if o.Reactor.Loops == 0 {
 			o.Reactor.Loops = runtime.GOMAXPROCS(0)
 		}
-	case Sync, Threading, Forking:
+	case Sync, Forking:
 		o.Reactor.Loops = 1
+	case Threading:
+		o.Reactor.Loops = 1
+		if most := o.Reactor.MaxConns; most > 0 { // in this mode it is the same
+			o.MaxThreads, o.Reactor.MaxConns = min(o.MaxThreads, most), 0
+		}
 	default:
 		return o, fmt.Errorf("socketserver: %w: Mode is %q, want %q, %q, %q or %q", reactor.ErrOption, o.Mode, Loop, Sync, Threading, Forking)
 	}

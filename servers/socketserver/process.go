@@ -17,7 +17,7 @@ import (
 func (s *Server) streams() reactor.Handler {
 	switch {
 	case s.options.Mode == Threading:
-		return s.threads()
+		return reactor.Threaded(s.serveThread)
 	case s.options.OnInput:
 		return reactor.BlockingOnInput(s.serveStream)
 	}

@@ -49,6 +49,9 @@ func (g gate) Took(n int) {
 	if g.single != nil {
 		g.single.took += n
 	}
+	if g.options.Mode == Threading && g.listener != nil {
+		g.requests += n // the goroutine would count too late
+	}
 }
 
 // unbounded is what a loop takes at a time: more than there are.

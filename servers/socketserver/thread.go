@@ -4,32 +4,9 @@ package socketserver
 
 import "example.com/iomux/reactor"
 
-// threads is what serves connections in mode Threading.
-func (s *Server) threads() reactor.Handler {
-	return threads{reactor.Threaded(s.serveThread).(streamHandler), s}
-}
-
-// streamHandler is a Handler with what else the reactor looks for in Threaded's.
-type streamHandler interface {
-	reactor.Handler
-	reactor.HalfCloser
-}
-
-// threads counts a request when it opens, on the loop that accepts, and not when its
-// goroutine begins: by then too many may have been accepted.
-type threads struct {
-	streamHandler
-	server *Server
-}
-
-// Opened implements reactor.Handler.
-func (t threads) Opened(c *reactor.Conn) {
-	t.server.count()
-	t.streamHandler.Opened(c)
-}
-
+// serveThread is the goroutine of a connection. The gate has counted the request.
 func (s *Server) serveThread(c *reactor.NetConn) error {
-	r := s.request(c.RemoteAddr()) // Opened has counted it
+	r := s.request(c.RemoteAddr())
 	r.conn = c
 	s.serve(r)
 	return nil
