@@ -28,6 +28,7 @@ var roles = map[string]func(args []string) int{
 	"dialer":     dialer,
 	"generation": generation,
 	"inspector":  inspector,
+	"liner":      liner,
 	"knocker":    knocker,
 	"packets":    packets,
 	"starter":    starter,

@@ -42,6 +42,9 @@ func (c *Conn) drain() {
 	c.draining = true
 	switch {
 	case c.busy: // it comes here when it is done
+		if c.service.threaded != nil {
+			c.service.threaded.drain(c)
+		}
 	case c.reading():
 		c.read(true)
 	case !c.choked: // paused, or at its end

@@ -35,6 +35,9 @@ func (c *Conn) account() {
 	more := (int64(n) - int64(c.out.held)) * page
 	c.out.held = n
 	l.counts.Buffered = uint64(int64(l.counts.Buffered) + more)
+	if more < 0 && c.state != connDead && c.service.threaded != nil {
+		c.service.threaded.eased(c)
+	}
 	if sum := l.group.memory.Add(more); more > 0 && sum > int64(l.options.MemoryLimit) {
 		c.finish(fmt.Errorf("reactor: %v: %w (%d bytes)", c.name(), ErrMemoryLimit, l.options.MemoryLimit))
 	}

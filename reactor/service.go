@@ -14,9 +14,10 @@ type service struct {
 	loop      *Loop
 	listener  *Listener // nil of what was dialled
 	handler   Handler
-	half      HalfCloser // nil if the handler is none; likewise the next two
+	half      HalfCloser // nil if the handler is none; likewise the next three
 	drainer   Drainer
 	timeouter Timeouter
+	threaded  *threaded
 	timeouts  Timeouts
 	timed     bool     // there are timeouts
 	packets   bool     // messages have bounds: unixpacket
@@ -31,6 +32,7 @@ func newService(l *Loop, ln *Listener, h Handler, t Timeouts, a address) *servic
 	s.half, _ = h.(HalfCloser)
 	s.drainer, _ = h.(Drainer)
 	s.timeouter, _ = h.(Timeouter)
+	s.threaded, _ = h.(*threaded)
 	if a.unix() {
 		s.unix = a.String()
 		s.unixAddr = &net.UnixAddr{Name: a.name, Net: a.scheme}

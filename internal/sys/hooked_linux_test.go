@@ -126,5 +126,16 @@ func hookedSocketCalls(t *testing.T) []hooked {
 			}
 			return n, e
 		}, `recvmsg\(\d+, 1 bytes, 1 descriptors\) = 1 \[SCM_RIGHTS \[\d+\]\]`},
+		{"Socketpair", func(*testing.T) (int, Errno) {
+			a, b, e := Socketpair()
+			if e == 0 {
+				_, _ = unix.Close(a), unix.Close(b)
+			}
+			return none(e)
+		}, `socketpair\(UNIX, STREAM\|NONBLOCK\|CLOEXEC\) = 0`},
+
+		{"KillGroup", func(*testing.T) (int, Errno) { return none(KillGroup(1 << 30)) }, `kill\(-1073741824, SIGKILL\) = -1 ESRCH`},
+		{"AwaitExit", func(*testing.T) (int, Errno) { return none(AwaitExit(1 << 30)) },
+			`waitid\(P_PID, 1073741824, WEXITED\|WNOWAIT\) = -1 ECHILD`},
 	}
 }
