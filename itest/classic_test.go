@@ -26,16 +26,8 @@ type classic struct {
 
 // servants run classic servers: each starts one and returns its address.
 var servants = map[string]func(c classic, t *testing.T) (address string){
+	"iomux":  classic.iomux,
 	"python": classic.python,
-}
-
-// iomuxServes says whether the program has the subcommand serve.
-const iomuxServes = false
-
-func init() {
-	if iomuxServes {
-		servants["iomux"] = classic.iomux
-	}
 }
 
 // eachServant runs f against a server of each servant.

@@ -25,7 +25,7 @@ var reference = []struct {
 }{
 	{"bare", []string{"tcp", "unix"}, "bare", ""},
 	{"binary", []string{"tcp", "unix"}, "binary", ""},
-	{"chat", []string{"tcp", "unix"}, "chat", ""},
+	{"chat", []string{"tcp", "unix"}, "chat", "chat --compat"},
 	{"command", []string{"tcp", "unix"}, "command", ""},
 	{"echo", []string{"tcp", "unix"}, "echo", ""},
 	{"echo_clients", []string{"tcp", "unix"}, "echo", ""},
@@ -40,7 +40,7 @@ var reference = []struct {
 	{"quit_exact", []string{"tcp", "unix"}, "quit", "quit --exact"},
 	{"thread", []string{"tcp", "unix"}, "thread", ""},
 	{"timestamp", []string{"tcp", "unix"}, "timestamp", ""},
-	{"timestamp_repr", []string{"tcp", "unix"}, "timestamp-repr", "timestamp --repr"},
+	{"timestamp_repr", []string{"tcp", "unix"}, "timestamp-repr", "timestamp --py3repr"},
 	{"upper", []string{"tcp", "unix"}, "upper", ""},
 	{"upper_udp", []string{"udp", "unixgram"}, "upper", ""},
 }

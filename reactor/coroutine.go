@@ -20,7 +20,6 @@ type Coroutine struct {
 	loop   *Loop
 	who    party // for whom it runs; nil: nobody
 	strand *strand
-	f      func()
 	index  int32 // in loop.coroutines
 	waits  waiting
 	late   bool          // the wait was over before what it was for had come

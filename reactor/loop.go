@@ -270,7 +270,7 @@ func (l *Loop) caught(v any) {
 	if who := l.current; who != nil {
 		l.current = nil
 		attrs = append(attrs, "remote", who.name())
-		who.panicked(fmt.Errorf("reactor: %w: %v", ErrPanic, failed))
+		who.panicked(fmt.Errorf("reactor: %w: %s", ErrPanic, failed.String()))
 	}
 	l.log.Error("handler panicked", attrs...)
 	if l.options.OnPanic == Crash {

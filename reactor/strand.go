@@ -132,7 +132,7 @@ func (s *strand) byChannel() {
 	go func() {
 		defer func() {
 			if s.dead {
-				recover() // see run
+				_ = recover() // see run
 				out <- struct{}{}
 			}
 		}()

@@ -4,6 +4,7 @@ package reactor
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -34,8 +35,6 @@ var _ net.Conn = (*Stream)(nil)
 func (s *Stream) Read(p []byte) (int, error) {
 	for {
 		switch {
-		case s.reason == io.EOF:
-			return 0, io.EOF
 		case s.reason != nil:
 			return 0, s.reason
 		case s.conn.state != connOpen:
@@ -73,7 +72,7 @@ func (s *Stream) ReadSlice(delim byte, limit int) ([]byte, error) {
 		if seen = len(s.data); seen >= limit {
 			return nil, fmt.Errorf("reactor: read from %v: %w (%d bytes)", s.conn.name(), ErrReadLimit, limit)
 		}
-		if err := s.more(); err == io.EOF {
+		if err := s.more(); errors.Is(err, io.EOF) {
 			slice := s.data
 			s.data = nil
 			return slice, err
@@ -133,7 +132,7 @@ func (s *Stream) Write(p []byte) (n int, err error) {
 	c := s.conn
 	for {
 		switch {
-		case s.reason != nil && s.reason != io.EOF:
+		case s.reason != nil && !errors.Is(s.reason, io.EOF):
 			return n, s.reason
 		case c.state != connOpen || c.shut:
 			return n, s.fault("write to", ErrClosed)

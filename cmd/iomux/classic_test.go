@@ -274,3 +274,21 @@ func TestServeSignals(t *testing.T) {
 		t.Errorf("exit status %d; log:\n%s", status, p.log.String())
 	}
 }
+
+// What is off is off, and not the library's default.
+func TestServeOptions(t *testing.T) {
+	e, _ := classic.Find("quit")
+	s := &classicServer{entry: e}
+	cmd := &cobra.Command{}
+	s.addFlags(cmd)
+	if err := cmd.ParseFlags([]string{"--idle-timeout", "off", "--write-timeout", "off", "--io-timeout", "off", "--keepalive", "off", "--mode", "thread", "--max-threads", "7", "--backlog", "8"}); err != nil {
+		t.Fatal(err)
+	}
+	o := s.options(io.Discard, nil)
+	if o.IOTimeout >= 0 || !o.NoTimeouts || o.Reactor.Timeouts.Idle != 0 || o.Socket.Socket.KeepAlive.Idle != 0 || o.Transcript != nil {
+		t.Errorf("%+v", o)
+	}
+	if o.Mode != "thread" || o.MaxThreads != 7 || o.Reactor.Backlog != 8 || o.Reactor.MaxConns != classic.MaxConns || !slices.Equal(o.Listen, e.Listen) {
+		t.Errorf("%+v", o)
+	}
+}

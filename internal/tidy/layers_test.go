@@ -114,10 +114,9 @@ func TestRootModuleImportsOnlySys(t *testing.T) {
 	}
 }
 
-// Package net brings the runtime's own reactor. Ours uses it for addresses and
-// the net.Conn interface, and handover for what happens once in a process's life
-// and beside the loops; internal/transcript is a client in tests. Else it has no
-// place but in programs.
+// Package net brings the runtime's own reactor. Ours, and the servers on it, use it
+// for addresses and the net.Conn interface, and handover for what happens once in a
+// process's life and beside the loops; else it has no place but in programs.
 func TestNetOnlyInReactorAndPrograms(t *testing.T) {
 	for _, s := range sources(t) {
 		if s.test || ownModule(s.dir) || within(s.dir, "reactor") || within(s.dir, "handover") || within(s.dir, "internal/transcript") || within(s.dir, "servers") {

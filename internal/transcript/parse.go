@@ -35,7 +35,7 @@ var errLine = errors.New(`no line of a transcript, want > "bytes", < "bytes", > 
 func parseLine(s string) (line, error) {
 	switch {
 	case !utf8.ValidString(s):
-		return line{}, errors.New(`the line is not UTF-8, want such a byte as \xff in quotes or in hex:`)
+		return line{}, errors.New(`the line is not UTF-8, want such a byte as \xff in quotes, or as hex:ff`)
 	case s == "":
 		return line{}, nil
 	case s[0] == '#':

@@ -267,3 +267,96 @@ func TestChatTranscript(t *testing.T) {
 	want := fmt.Sprintf("%s-%s: hi\n%[1]s-%[2]s: \\x1b[31mred\n", host, port)
 	out.wants(t, want)
 }
+
+// What a member has said and a busy loop has not taken is bounded: the member is not
+// read any more. Of those who have left nothing stays behind.
+func TestChatBound(t *testing.T) {
+	leaktest.Check(t)
+	o, err := Options{Listen: []string{"tcp://127.0.0.1:0"}, Reactor: reactor.Options{Loops: 2}}.complete(chat)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Socket.Balance = reactor.RoundRobin
+	var r *room
+	s, err := onLoops(o, func(_ *Server, g *reactor.Group) handlers {
+		r = newRoom(g.Loops(), false)
+		return handlers{conns: lines{&chatting{room: r, log: o.Reactor.Logger}}}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer end(t, s)
+	a := enter(t, s)
+	b := enter(t, s, a)
+	var away *member // the one that is not at home
+	for l, h := range r.halls {
+		if h != r.home {
+			found := make(chan *member)
+			if err := l.Post(func() { found <- h.members[0] }); err != nil {
+				t.Fatal(err)
+			}
+			away = <-found
+		}
+	}
+	talker, other := a, b
+	if away.conn.RemoteAddr().String() == b.LocalAddr().String() {
+		talker, other = b, a
+	}
+	busy, stopped := make(chan struct{}), make(chan struct{})
+	if err := r.home.loop.Post(func() { close(stopped); <-busy }); err != nil {
+		t.Fatal(err)
+	}
+	<-stopped
+	const size = 16 << 20 // more than kernels hold
+	go func() {
+		line := strings.Repeat("z", 1023) + "\n"
+		for range size / len(line) {
+			if _, err := io.WriteString(talker, line); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	}()
+	for flying := 0; flying <= flyingLimit; {
+		looked := make(chan int)
+		if err := away.hall.loop.Post(func() { looked <- away.flying }); err != nil {
+			t.Fatal(err)
+		}
+		flying = <-looked
+	}
+	for range 100 { // whatever it does now, it is read no more
+		looked := make(chan int)
+		if err := away.hall.loop.Post(func() { looked <- away.flying }); err != nil {
+			t.Fatal(err)
+		}
+		if flying := <-looked; flying > 2*flyingLimit {
+			t.Fatalf("%d bytes are on their way", flying)
+		}
+	}
+	close(busy)
+	heard := make(chan int64, 1)
+	go func() {
+		n, _ := io.CopyN(io.Discard, talker, size) // an error shows in n
+		heard <- n
+	}()
+	if n, err := io.CopyN(io.Discard, other, size); n != size {
+		t.Errorf("the other one has heard %d bytes, %v", n, err)
+	}
+	if n := <-heard; n != size {
+		t.Errorf("it has heard %d bytes of its own", n)
+	}
+	for _, c := range []net.Conn{a, b} {
+		closeWrite(t, c)
+		hearAll(t, c, "")
+		_ = c.Close()
+	}
+	for l, h := range r.halls {
+		for left := 1; left > 0; {
+			looked := make(chan int)
+			if err := l.Post(func() { looked <- len(h.members) }); err != nil {
+				t.Fatal(err)
+			}
+			left = <-looked
+		}
+	}
+}

@@ -261,3 +261,20 @@ func TestUpperPorts(t *testing.T) {
 		}
 	})
 }
+
+// The greeting has the address that the client has connected to, and not the one that
+// stands for all.
+func TestGreetingAddress(t *testing.T) {
+	everywhere(t, "greeting", func(t *testing.T, o Options) {
+		o.Listen = []string{"tcp://0.0.0.0:0"}
+		s := begin(t, "greeting", o)
+		_, port, _ := strings.Cut(s.URLs()[0], "0.0.0.0")
+		c, err := net.Dial("tcp", "127.0.0.1"+port)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		closeWrite(t, c)
+		hearAll(t, c, "connection 127.0.0.1"+port+" at <CTIME> succeed!")
+	})
+}

@@ -102,6 +102,25 @@ func TestMulticastNobody(t *testing.T) {
 	out.wants(t, "sending b'very important data'\nwaiting to receive\ntimed out, no more responses\nclosing socket\n")
 }
 
+// The message leaves by the interface of the group, and crosses no router.
+func TestMulticastStaysNear(t *testing.T) {
+	leaktest.Check(t)
+	var calls paper
+	restore := sys.SetHooks(&sys.Hooks{Trace: func(c sys.Call) {
+		if c.Op == sys.OpSetsockopt {
+			fmt.Fprintln(&calls, c.Args)
+		}
+	}})
+	defer restore()
+	s := begin(t, "multicast", Options{Listen: []string{group(t)}}, "-send", "-silence", "1ms")
+	<-s.Done()
+	for _, option := range []string{"IP_MULTICAST_TTL, 1\n", "IP_MULTICAST_IF, "} {
+		if !strings.Contains(calls.String(), option) {
+			t.Errorf("no %q in:\n%s", option, calls.String())
+		}
+	}
+}
+
 // What is sent to this machine and not to the group is not the receiver's.
 func TestMulticastOnlyTheGroup(t *testing.T) {
 	leaktest.Check(t)

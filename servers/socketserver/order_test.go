@@ -80,7 +80,7 @@ func (o object) Handle(r *Request) error {
 		return err
 	}
 	line, err := r.ReadLine()
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
 	_, err = r.Write(line)
@@ -136,7 +136,7 @@ func TestHookOrder(t *testing.T) {
 				if o.Mode == Sync && strings.HasPrefix(test.name, "abort") {
 					wantErr = failed
 				}
-				if !handled || err != wantErr {
+				if !handled || !errors.Is(err, wantErr) {
 					t.Errorf("HandleRequest: %v, %v, want %v", handled, err, wantErr)
 				}
 				thread := "process_request_thread"

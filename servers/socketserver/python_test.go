@@ -24,7 +24,7 @@ import (
 // lineEcho is the handler of test_socketserver: a line, through rfile and wfile.
 var lineEcho = HandlerFunc(func(r *Request) error {
 	line, err := r.ReadLine()
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
 	_, err = r.Write(line)
@@ -183,7 +183,7 @@ func Test_loop_handled(t *testing.T) {
 }
 
 func Test_sync_not_handled(t *testing.T) {
-	if n, err := handled(t, Sync, Abort(errTest)); n != 0 || err != errTest {
+	if n, err := handled(t, Sync, Abort(errTest)); n != 0 || !errors.Is(err, errTest) {
 		t.Errorf("hook called %d times, %v", n, err)
 	}
 }
@@ -368,7 +368,7 @@ func TestShutdownTable(t *testing.T) {
 			// by the context
 			ctx, cancel := context.WithCancel(context.Background())
 			cancel()
-			if err := s.ServeForever(ctx); err != context.Canceled {
+			if err := s.ServeForever(ctx); !errors.Is(err, context.Canceled) {
 				t.Errorf("ServeForever: %v", err)
 			}
 			if err := s.Close(); err != nil {

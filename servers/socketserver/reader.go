@@ -70,8 +70,7 @@ type source Request
 // Read implements io.Reader.
 func (s *source) Read(p []byte) (int, error) {
 	r := (*Request)(s)
-	switch {
-	case r.conn == nil:
+	if r.conn == nil {
 		n := copy(p, r.rest)
 		if r.rest = r.rest[n:]; n == 0 && len(p) > 0 {
 			return 0, io.EOF
@@ -147,9 +146,9 @@ func (r *Request) ReadLine() ([]byte, error) {
 		}
 		r.long = append(r.long, part...)
 		switch {
-		case err == bufio.ErrBufferFull:
+		case errors.Is(err, bufio.ErrBufferFull):
 			continue
-		case err == io.EOF && len(r.long) > 0:
+		case errors.Is(err, io.EOF) && len(r.long) > 0:
 			return r.long, nil
 		case err != nil:
 			return nil, err
@@ -165,7 +164,7 @@ func (r *Request) slice(s slicer, limit int) ([]byte, error) {
 	}
 	line, err := s.ReadSlice('\n', limit)
 	switch {
-	case err == io.EOF && len(line) > 0:
+	case errors.Is(err, io.EOF) && len(line) > 0:
 		return line, nil
 	case errors.Is(err, reactor.ErrReadLimit):
 		return nil, fmt.Errorf("socketserver: read from %s: %w (%d bytes at most)", r.name(), ErrLineTooLong, limit)
