@@ -49,6 +49,9 @@ func peerUnread(c net.Conn) (n uint64, found bool, err error) {
 		name string
 		v6   bool
 	}{{"/proc/net/tcp", false}, {"/proc/net/tcp6", true}} {
+		if !table.v6 && !own.Addr().Unmap().Is4() {
+			continue
+		}
 		text, err := os.ReadFile(table.name)
 		if os.IsNotExist(err) {
 			continue // a kernel without IPv6
@@ -77,11 +80,9 @@ func peerUnread(c net.Conn) (n uint64, found bool, err error) {
 // lie in memory. An IPv4 address is in IPv6's table when the listener serves both.
 func procAddress(a netip.AddrPort, v6 bool) string {
 	var b strings.Builder
-	bytes := a.Addr().AsSlice()
+	bytes := a.Addr().Unmap().AsSlice()
 	if mapped := a.Addr().As16(); v6 {
 		bytes = mapped[:]
-	} else if ip := a.Addr().Unmap(); ip.Is4() {
-		bytes = ip.AsSlice()
 	}
 	for ; len(bytes) > 0; bytes = bytes[4:] {
 		fmt.Fprintf(&b, "%08X", binary.NativeEndian.Uint32(bytes))

@@ -114,7 +114,10 @@ func TestMulticastStaysNear(t *testing.T) {
 	defer restore()
 	s := begin(t, "multicast", Options{Listen: []string{group(t)}}, "-send", "-silence", "1ms")
 	<-s.Done()
-	for _, option := range []string{"IP_MULTICAST_TTL, 1\n", "IP_MULTICAST_IF, "} {
+	for _, option := range []string{
+		fmt.Sprintf("%d, %d, 1\n", unix.IPPROTO_IP, unix.IP_MULTICAST_TTL),
+		fmt.Sprintf("%d, %d, ", unix.IPPROTO_IP, unix.IP_MULTICAST_IF),
+	} {
 		if !strings.Contains(calls.String(), option) {
 			t.Errorf("no %q in:\n%s", option, calls.String())
 		}

@@ -23,7 +23,7 @@ const patience = 30 * time.Second
 var programs = map[string]func(){
 	"tell":   tell,
 	"hang":   func() { fmt.Println(os.Getpid()); time.Sleep(time.Hour) },
-	"fail":   func() { os.Exit(3) },
+	"fail":   func() { syscall.Exit(3) },
 	"family": func() { family(2); time.Sleep(time.Hour) },
 	"orphan": func() { family(1) },
 	"parent": parent,
@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 	}
 	if f := programs[os.Args[0]]; f != nil {
 		f()
-		os.Exit(0)
+		syscall.Exit(0) // os.Exit takes a second with the race detector
 	}
 	os.Exit(leaktest.Main(m))
 }
