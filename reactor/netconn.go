@@ -74,10 +74,10 @@ func (n *NetConn) ask(op string, f func() error) error {
 func (n *NetConn) own() {
 	n.in.mu.Lock()
 	n.in.owned = true
-	n.in.draining = n.conn.draining
+	n.in.draining = n.loop.draining
 	n.in.mu.Unlock()
 	n.conn.busy = true
-	n.leave()
+	n.look()
 }
 
 // Close ends the connection: what was written is still sent, and all who wait are
@@ -153,20 +153,15 @@ func (n *NetConn) ended(reason error) {
 
 // look closes the connection, if the loop is to end and nobody is at work: what has
 // arrived is read, and what was written has been sent. It is called whenever that may
-// have come true.
+// have come true. Who waits for a connection that is being closed is told at once, for
+// Closed comes only when the peer has had its time.
 func (n *NetConn) look() {
 	c := n.conn
 	if c.draining && c.busy && c.state == connOpen && !c.paused && n.in.idle() && n.out.idle() {
 		c.busy = false
 		c.drain()
-		n.leave()
 	}
-}
-
-// leave tells those who wait that the connection is being closed, by the end of the
-// group: Closed comes only when the peer has had its time.
-func (n *NetConn) leave() {
-	if s := n.conn.state; s == connClosing || s == connLinger {
+	if c.state == connClosing || c.state == connLinger {
 		n.ended(nil)
 	}
 }

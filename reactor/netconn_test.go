@@ -591,6 +591,44 @@ func TestNetConnClose(t *testing.T) {
 	})
 }
 
+// What arrives between Close and the loop's hearing of it is held by nobody.
+func TestNetConnInputBehindAClose(t *testing.T) {
+	everywhere(t, func(t *testing.T, o Options) {
+		g, n, peer := acceptOne(t, o, anyPort)
+		goOn := standStill(t, g.loops[0])
+		_, _ = io.WriteString(peer, "too late")
+		arrived(t, []*Conn{n.conn}) // as the loop will see before what is posted
+		_ = n.Close()
+		goOn()
+		expectEnd(t, peer)
+		if held := g.memory.Load(); held != 0 {
+			t.Errorf("%d bytes are held", held)
+		}
+	})
+}
+
+// A Write that waits goes on when the low mark is reached, and not at each byte.
+func TestNetConnWaitsForTheLowMark(t *testing.T) {
+	everywhere(t, func(t *testing.T, o Options) {
+		o.HighWater, o.LowWater = 3000, 1000
+		g, n, _ := acceptOne(t, o, anyPort)
+		l := g.loops[0]
+		onLoop(t, l, func() {
+			c := n.conn
+			c.out.append(&l.pool, make([]byte, 3000))
+			n.starved = true
+			for _, waits := range []int{2999, 1001, 1000} {
+				c.out.sent(&l.pool, c.out.len()-waits)
+				n.eased()
+				if n.starved != (waits > 1000) {
+					t.Errorf("with %d bytes, it waits: %v", waits, n.starved)
+				}
+			}
+			c.out.clear(&l.pool)
+		})
+	})
+}
+
 // Abort sends a reset and not what waits, also after a Close that waits for the peer.
 func TestNetConnAbort(t *testing.T) {
 	everywhere(t, func(t *testing.T, o Options) {

@@ -108,56 +108,48 @@ func (n *NetConn) askToFlush() error {
 
 // flush gives the connection what was written.
 func (n *NetConn) flush() {
-	c, o := n.conn, &n.out
+	o := &n.out
 	o.mu.Lock()
 	o.posted = false
-	switch err := n.send(); {
-	case c.state == connDead: // ended comes, and knows why
-	case err != nil: // it is being closed
-		o.small.clear()
-		o.reason = err
-		o.changed.Broadcast()
-	case o.shut:
-		c.CloseWrite()
+	n.send()
+	if o.shut {
+		n.conn.CloseWrite()
 	}
-	o.queued = c.out.len()
+	o.queued = n.conn.out.len()
 	o.mu.Unlock()
 	n.look()
 }
 
-// send moves to the connection's own queue what there is room for.
-func (n *NetConn) send() error {
+// send moves to the connection's own queue what there is room for. A connection that
+// takes nothing has ended, which ended tells, or is being closed, which look sees.
+func (n *NetConn) send() {
 	c, o := n.conn, &n.out
 	for o.small.size > 0 {
 		p := o.small.first()
 		if _, err := c.Write(p); err != nil {
-			return err
+			return
 		}
 		o.small.drop(len(p))
-	}
-	if o.closed || o.shut { // the Write that waits has failed, whether it knows or not
-		return nil
 	}
 	for round := 0; len(o.rest) > 0; round++ {
 		room := n.room()
 		if room == 0 {
 			n.starved = true
-			return nil
+			return
 		}
 		if round == writesPerFlush {
 			o.posted = true
-			return n.post(n.flushes)
+			_ = n.post(n.flushes) // a loop that has ended takes nothing
+			return
 		}
 		k, err := c.Write(o.rest[:min(room, len(o.rest))])
-		o.rest = o.rest[k:]
 		if err != nil {
-			return err
+			return
 		}
-		if len(o.rest) == 0 {
+		if o.rest = o.rest[k:]; len(o.rest) == 0 {
 			o.changed.Broadcast()
 		}
 	}
-	return nil
 }
 
 // room is how much of rest the connection's own queue can take.

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"example.com/iomux/internal/leaktest"
+	"example.com/iomux/internal/sys"
 )
 
 // answerThreaded is answerLines for a connection of any goroutine.
@@ -337,6 +338,104 @@ func TestThreadedDrainsWrites(t *testing.T) {
 		if err := receive(t, down); err != nil {
 			t.Error(err)
 		}
+	})
+}
+
+// One that waits for input when the drain begins, and finds that the peer's end has come,
+// may still answer.
+func TestThreadedDrainMeetsAnEnd(t *testing.T) {
+	everywhere(t, func(t *testing.T, o Options) {
+		conns := make(chan *NetConn, 1)
+		g, ln, _ := serve(t, o, Threaded(func(c *NetConn) error {
+			conns <- c
+			all, err := io.ReadAll(c)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(c, "%d bytes, and the end", len(all))
+			return err
+		}))
+		c := dial(t, ln)
+		n := receive(t, conns)
+		parked(t, &n.in.direction, 1)
+		if err := g.loops[0].post(posted{n.conn, func() { // the drain sees the end first
+			_ = c.CloseWrite()
+			for end, one := time.Now().Add(patience), make([]byte, 1); time.Now().Before(end); runtime.Gosched() {
+				if k, errno := sys.Peek(int(n.conn.fd), one); k == 0 && errno == 0 {
+					n.conn.drain()
+					return
+				}
+			}
+			t.Error("the end does not come")
+		}}); err != nil {
+			t.Fatal(err)
+		}
+		expect(t, c, "0 bytes, and the end")
+		expectEnd(t, c)
+	})
+}
+
+// A connection that opens when the loop ends already is closed, and its serve is told
+// so at once, and not when the peer has had its time.
+func TestThreadedOpensDuringADrain(t *testing.T) {
+	everywhere(t, func(t *testing.T, o Options) {
+		o.clock = (&fakeClock{now: time.Unix(1_000_000, 0)}).read // the peer has all the time
+		errs, started := make(chan error, 4), make(chan struct{}, 2)
+		g, ln, _ := serve(t, o, Threaded(func(c *NetConn) error {
+			started <- struct{}{}
+			_, err := c.Read(make([]byte, 1))
+			errs <- err
+			_, err = c.Write(make([]byte, 1<<20))
+			errs <- err
+			return err
+		}))
+		l := g.loops[0]
+		dial(t, ln) // it keeps the loop
+		receive(t, started)
+		onLoop(t, l, func() { l.draining = true })
+		expectEnd(t, dial(t, ln))
+		for range 2 {
+			wantClosed(t, "a call", receive(t, errs))
+		}
+		onLoop(t, l, func() {
+			if len(l.conns) != 2 {
+				t.Error("the connection is gone: the test shows nothing")
+			}
+			l.draining = false
+		})
+	})
+}
+
+// A drain that comes between what had a reader empty a full buffer, and the loop's going
+// on to read, leaves nothing behind and nobody waiting.
+func TestThreadedDrainBeforeAResume(t *testing.T) {
+	everywhere(t, func(t *testing.T, o Options) {
+		conns, goOn := make(chan *NetConn, 1), make(chan struct{})
+		got := make(chan int64, 1)
+		g, ln, _ := serve(t, o, Threaded(func(c *NetConn) error {
+			conns <- c
+			<-goOn
+			k, err := io.Copy(io.Discard, c)
+			got <- k
+			return err
+		}))
+		l := g.loops[0]
+		c := dial(t, ln)
+		n := receive(t, conns)
+		sent := writing(c, make([]byte, readAhead))
+		until(t, l, "it is full", func() bool { return n.in.full })
+		receive(t, sent)
+		loopGoesOn := standStill(t, l)
+		if err := l.post(posted{n.conn, n.conn.drain}); err != nil {
+			t.Fatal(err)
+		}
+		close(goOn)
+		parked(t, &n.in.direction, 1)
+		loopGoesOn()
+		if k := receive(t, got); k != readAhead {
+			t.Errorf("%d bytes were read", k)
+		}
+		expectEnd(t, c)
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -303,6 +304,8 @@ func TestChatBound(t *testing.T) {
 		talker, other = b, a
 	}
 	busy, stopped := make(chan struct{}), make(chan struct{})
+	release := sync.OnceFunc(func() { close(busy) })
+	defer release()
 	if err := r.home.loop.Post(func() { close(stopped); <-busy }); err != nil {
 		t.Fatal(err)
 	}
@@ -333,7 +336,7 @@ func TestChatBound(t *testing.T) {
 			t.Fatalf("%d bytes are on their way", flying)
 		}
 	}
-	close(busy)
+	release()
 	heard := make(chan int64, 1)
 	go func() {
 		n, _ := io.CopyN(io.Discard, talker, size) // an error shows in n
@@ -351,12 +354,40 @@ func TestChatBound(t *testing.T) {
 		_ = c.Close()
 	}
 	for l, h := range r.halls {
+		end := time.Now().Add(patience)
 		for left := 1; left > 0; {
 			looked := make(chan int)
 			if err := l.Post(func() { looked <- len(h.members) }); err != nil {
 				t.Fatal(err)
 			}
-			left = <-looked
+			if left = <-looked; time.Now().After(end) {
+				t.Fatalf("%d members are left", left)
+			}
+		}
+	}
+}
+
+// Members may leave in any order, and some before they were admitted.
+func TestChatHall(t *testing.T) {
+	r, h := &room{}, &hall{}
+	var all []*member
+	for range 5 {
+		m := &member{hall: h, place: notIn}
+		h.admit(m)
+		all = append(all, m)
+	}
+	early := &member{hall: h, place: notIn}
+	r.exit(early)
+	h.admit(early)
+	for i, next := range []int{1, 4, 0, 3, 2} {
+		r.exit(all[next])
+		if len(h.members) != len(all)-i-1 {
+			t.Fatalf("%d members are left", len(h.members))
+		}
+		for place, m := range h.members {
+			if m.place != place || m.gone {
+				t.Fatalf("member %d: %+v", place, m)
+			}
 		}
 	}
 }

@@ -5,6 +5,7 @@ package classic
 import (
 	"bytes"
 	encoding "encoding/binary"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -18,7 +19,7 @@ func FuzzCommandSplit(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		words, err := splitCommand(text)
-		if strings.Contains(text, "\x00") != (err == errCommandNUL) && err != errCommandQuotes {
+		if strings.Contains(text, "\x00") != errors.Is(err, errCommandNUL) && !errors.Is(err, errCommandQuotes) {
 			t.Fatalf("%q: %v", text, err)
 		}
 		if err != nil {
@@ -82,19 +83,19 @@ func FuzzCommandFrames(f *testing.F) {
 	f.Add([]byte("\x00\x00\x04\x01x"), uint8(2))
 	f.Add([]byte("\xff\xff\xff\xff"), uint8(255))
 	f.Fuzz(func(t *testing.T, stream []byte, step uint8) {
-		whole, wholeErr, _ := cutAll(slices.Clone(stream))
+		whole, _, wholeErr := cutAll(slices.Clone(stream))
 		var ahead []byte
 		var pieces [][]byte
 		var err error
-		for rest := stream; len(rest) > 0 && (err == nil || err == errCommandShort); {
+		for rest := stream; len(rest) > 0 && (err == nil || errors.Is(err, errCommandShort)); {
 			n := min(len(rest), int(step)+1)
 			ahead = append(ahead, rest[:n]...)
 			rest = rest[n:]
 			var more [][]byte
-			more, err, ahead = cutAll(ahead)
+			more, ahead, err = cutAll(ahead)
 			pieces = append(pieces, more...)
 		}
-		if !slices.EqualFunc(pieces, whole, bytes.Equal) || len(stream) > 0 && err != wholeErr {
+		if !slices.EqualFunc(pieces, whole, bytes.Equal) || len(stream) > 0 && !errors.Is(err, wholeErr) {
 			t.Fatalf("%q by %d: %q, %v, at once %q, %v", stream, step, pieces, err, whole, wholeErr)
 		}
 		var again []byte
@@ -111,11 +112,11 @@ func FuzzCommandFrames(f *testing.F) {
 }
 
 // cutAll takes all frames off p.
-func cutAll(p []byte) (list [][]byte, err error, rest []byte) {
+func cutAll(p []byte) (list [][]byte, rest []byte, err error) {
 	for {
 		payload, rest, err := cutCommandFrame(p)
 		if err != nil {
-			return list, err, p
+			return list, p, err
 		}
 		list = append(list, slices.Clone(payload))
 		p = rest

@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"net"
 	"net/netip"
 	"os"
 	"os/user"
@@ -211,8 +212,8 @@ func TestCommandTokenPause(t *testing.T) {
 	token := &commandToken{pause: tokenPause, failures: map[netip.Prefix]tokenFailures{}}
 	now := time.Unix(1000, 0)
 	a, b := netip.MustParsePrefix("192.0.2.1/32"), netip.MustParsePrefix("2001:db8::/64")
-	for i, want := range []time.Duration{250, 500, 1000, 2000, 4000, 4000, 4000} {
-		if got := token.failed(a, now); got != want*time.Millisecond {
+	for i, want := range []int64{250, 500, 1000, 2000, 4000, 4000, 4000} {
+		if got := token.failed(a, now); got.Milliseconds() != want {
 			t.Errorf("failure %d: %v", i+1, got)
 		}
 		now = now.Add(time.Minute)
@@ -245,6 +246,24 @@ func TestCommandTokenPause(t *testing.T) {
 	now = now.Add(tokenMemory + time.Second)
 	if token.failed(b, now); len(token.failures) != 1 {
 		t.Errorf("%d addresses when all are over", len(token.failures))
+	}
+}
+
+// Failures are counted for who can hardly have another address.
+func TestCommandOrigin(t *testing.T) {
+	for client, want := range map[string]string{
+		"192.0.2.7:1":          "192.0.2.7/32",
+		"[::ffff:192.0.2.7]:1": "192.0.2.7/32",
+		"[2001:db8:1:2::3]:1":  "2001:db8:1:2::/64",
+		"[fe80::1%eth0]:1":     "fe80::/64",
+	} {
+		got := commandOrigin(net.TCPAddrFromAddrPort(netip.MustParseAddrPort(client)))
+		if got.String() != want {
+			t.Errorf("%s: %v, want %s", client, got, want)
+		}
+	}
+	if got := commandOrigin(&net.UnixAddr{Name: "x", Net: "unix"}); got.IsValid() {
+		t.Errorf("a Unix socket: %v", got)
 	}
 }
 

@@ -92,7 +92,7 @@ func (c *commandServer) run(ctx context.Context, program commandProgram, words [
 	if err != nil {
 		return cannotRun(err)
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }() // nothing is written to it
 	p := c.launch
 	p.Path, p.Args = program.path, words
 	child, err := launch.Start(p, w)
@@ -113,7 +113,6 @@ func (c *commandServer) run(ctx context.Context, program commandProgram, words [
 	select {
 	case <-child.Exited():
 	case <-full:
-		answer.status = CommandCut
 	case <-limit.C:
 		answer.status = CommandLate
 	case <-ctx.Done():
@@ -122,16 +121,16 @@ func (c *commandServer) run(ctx context.Context, program commandProgram, words [
 	state, err := child.End()
 	_ = r.SetReadDeadline(time.Now().Add(outputGrace)) // a pipe takes one
 	answer.output = <-output
-	if answer.status != CommandOK {
-		return answer
-	}
+	cut := false
 	select {
-	case <-full:
-		answer.status = CommandCut
-		return answer
+	case <-full: // it may have been, and the program have ended
+		cut = true
 	default:
 	}
 	switch {
+	case answer.status != CommandOK:
+	case cut:
+		answer.status = CommandCut
 	case err != nil:
 		return cannotRun(err)
 	case !state.Success():

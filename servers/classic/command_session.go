@@ -98,10 +98,10 @@ func (c *commandSession) here() bool {
 	return false // it has ended
 }
 
-// origin is whom failures are counted for: an address, of IPv6 a network of 64 bits,
+// commandOrigin is whom failures are counted for: an address, of IPv6 a network of 64 bits,
 // which is what one customer has; the zero one for Unix sockets.
-func (c *commandSession) origin() netip.Prefix {
-	a, ok := c.request.ClientAddr().(*net.TCPAddr)
+func commandOrigin(client net.Addr) netip.Prefix {
+	a, ok := client.(*net.TCPAddr)
 	if !ok {
 		return netip.Prefix{}
 	}
@@ -253,7 +253,7 @@ func (c *commandSession) frame(limit time.Duration) ([]byte, error) {
 			c.ahead = rest
 			return payload, nil
 		}
-		if err != errCommandShort {
+		if !errors.Is(err, errCommandShort) {
 			return c.ahead[:min(len(c.ahead), commandMax)], err
 		}
 		var p []byte

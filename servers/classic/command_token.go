@@ -56,7 +56,7 @@ func readCommandToken(path string) (*commandToken, error) {
 	if err != nil {
 		return nil, fmt.Errorf("classic: command: token-file: %w", err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // nothing is written to it
 	info, err := f.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("classic: command: token-file: %w", err)
@@ -140,7 +140,7 @@ func (c *commandSession) admit() bool {
 		if c.token.is(text) {
 			return c.tokenAnswer(CommandOK, tokenRight)
 		}
-		pause := c.token.failed(c.origin(), time.Now())
+		pause := c.token.failed(commandOrigin(c.request.ClientAddr()), time.Now())
 		c.log.Warn("wrong token", "client", c.client, "pause", pause)
 		if c.request.Sleep(pause) != nil || !c.tokenAnswer(CommandDenied, tokenWrong) {
 			return false

@@ -160,13 +160,16 @@ func (i *idling) start(l *reactor.Loop) {
 
 // look looks again in a while.
 func (i *idling) look(l *reactor.Loop, in time.Duration) {
-	l.After(in, func() {
-		left := i.every - (time.Since(i.began) - time.Duration(i.last.Load()))
-		if left <= 0 {
-			i.say.line("timed out, do some other work here")
-			i.touch()
-			left = i.every
-		}
-		i.look(l, left)
-	})
+	l.After(in, func() { i.look(l, i.ring(time.Since(i.began))) })
+}
+
+// ring says that nothing has happened, if that is so, and returns when to look again.
+func (i *idling) ring(now time.Duration) (in time.Duration) {
+	left := time.Duration(i.last.Load()) + i.every - now
+	if left > 0 {
+		return left
+	}
+	i.say.line("timed out, do some other work here")
+	i.last.Store(int64(now))
+	return i.every
 }

@@ -167,14 +167,58 @@ func TestEchoIdle(t *testing.T) {
 	say(t, c, "hello")
 	hear(t, c, "hello")
 	out.wait(t, "sending data back to the client\n"+line)
-	never := &paper{}
-	s = begin(t, "echo", Options{Transcript: never}, "-idle", "1h")
-	c = dial(t, s, 0)
+}
+
+// The time counts from when something has happened last, whatever that was.
+func TestEchoIdleTime(t *testing.T) {
+	leaktest.Check(t)
+	out := &paper{}
+	i := &idling{every: time.Second, say: &transcript{w: out}}
+	i.last.Store(int64(5 * time.Second))
+	for _, step := range []struct{ now, in time.Duration }{
+		{5500 * time.Millisecond, 500 * time.Millisecond}, {5999 * time.Millisecond, time.Millisecond},
+	} {
+		if in := i.ring(step.now); in != step.in || out.String() != "" {
+			t.Errorf("at %v: in %v, %q", step.now, in, out.String())
+		}
+	}
+	if in := i.ring(6 * time.Second); in != time.Second || out.String() != "timed out, do some other work here\n" {
+		t.Errorf("in %v, %q", in, out.String())
+	}
+	if in := i.ring(6500 * time.Millisecond); in != 500*time.Millisecond {
+		t.Errorf("in %v", in)
+	}
+
+	e := &echoing{idle: idling{every: time.Hour}}
+	o, err := Options{Listen: []string{"tcp://127.0.0.1:0", "udp://127.0.0.1:0"}, Transcript: out}.complete(echo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := e.start(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer end(t, s)
+	var last int64
+	happened := func(what string) {
+		t.Helper()
+		for end := time.Now().Add(patience); e.idle.last.Load() == last; time.Sleep(100 * time.Microsecond) {
+			if time.Now().After(end) {
+				t.Fatalf("%s is nothing", what)
+			}
+		}
+		last = e.idle.last.Load()
+	}
+	c := dial(t, s, 0)
+	happened("a client")
 	say(t, c, "hello")
 	hear(t, c, "hello")
-	if strings.Contains(never.String(), line) {
-		t.Error("an hour has not passed")
-	}
+	happened("what it says")
+	closeWrite(t, c)
+	happened("its end")
+	p := dial(t, s, 1)
+	say(t, p, "hello")
+	happened("a datagram")
 }
 
 // Answers go to ports that clients have, and are no longer than what they answer.

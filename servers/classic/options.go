@@ -53,7 +53,7 @@ type limits struct {
 }
 
 // MaxConns is the default of Options.Reactor.MaxConns: far beyond what a tutorial
-// needs. So many, with a coroutine each, take some 50 MB.
+// needs. So many, with a coroutine each, take some 60 MB.
 const MaxConns = 10_000
 
 const (

@@ -57,6 +57,7 @@ func TestPython(t *testing.T) {
 func TestPlain(t *testing.T) {
 	for in, want := range map[string]string{
 		"plain \"text\" 欢迎": `plain "text" 欢迎`,
+		"wide\u3000space":   "wide\u3000space",
 		"\x1b[31m":          `\x1b[31m`,
 		"a\r\nb\t":          `a\r\nb\t`,
 		"one\r\n":           `one`,

@@ -9,6 +9,7 @@ import (
 
 	golden "example.com/iomux/internal/transcript"
 	"example.com/iomux/reactor"
+	"example.com/iomux/servers/socketserver"
 )
 
 // wires are the transcripts of testdata, the server of each, and over what it is
@@ -71,6 +72,9 @@ func TestWires(t *testing.T) {
 		for _, kind := range w.kinds {
 			t.Run(w.file+w.flags+"/"+kind, func(t *testing.T) {
 				everywhere(t, w.server, func(t *testing.T, o Options) {
+					if w.file == "command" && o.Mode == socketserver.Threading {
+						t.Skip("what the loop has read the handler may not have: TAKEN means nothing")
+					}
 					if kind == w.kinds[0] {
 						o.Transcript = &paper{}
 					}

@@ -61,7 +61,7 @@ func Start(p Program, stdout *os.File) (*Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("launch %s: %w", p.Path, err)
 	}
-	defer failure.Close()
+	defer func() { _ = failure.Close() }() // the program has its own
 	cmd := &exec.Cmd{
 		Path:        self(),
 		Args:        append([]string{marker, p.Limits.String(), p.Path}, p.Args...),
