@@ -141,8 +141,8 @@ func serveUnder(t *testing.T, wrapper []string, args ...string) *server {
 	})
 	s.out = bufio.NewReader(stdout)
 	line, err := s.out.ReadString('\n')
-	address, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "listening tcp://")
-	if err != nil || !ok {
+	scheme, address, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "://")
+	if err != nil || !ok || scheme != "listening tcp" && scheme != "listening tls" {
 		t.Fatalf("the server said %q, %v", line, err)
 	}
 	s.address = address

@@ -31,6 +31,10 @@ func (g *Group) Adopt(files []*os.File, h Handler, o ListenOptions) (*Listener, 
 		s.close()
 		return fail(fmt.Errorf("%w: they are for datagrams, which AdoptPacket takes", ErrOption))
 	}
+	if err := ln.options.checkTLS(s.address); err != nil {
+		s.close()
+		return fail(err)
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {

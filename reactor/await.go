@@ -52,7 +52,8 @@ func (w *workers) worked() {
 // it; it returns what f does. Options.Workers says how many such functions of a group
 // run at a time; more wait for their turn. A panic of f is one of the coroutine's, so
 // is a runtime.Goexit. The end of a connection does not end the wait, for f may use
-// what is the coroutine's. Errors: f's, and ErrCoroutine.
+// what is the coroutine's. After a forced end of the group the coroutine goes on when f
+// returns, on f's goroutine, and everything it then waits for fails. Errors: f's, and ErrCoroutine.
 func (co *Coroutine) Await(f func() error) error {
 	l := co.loop
 	if l.inside != co {
@@ -66,9 +67,9 @@ func (co *Coroutine) Await(f func() error) error {
 			if !returned {
 				failed = newFailure(recover())
 			}
-			// A loop that has ended by force does not come back to the coroutine,
-			// which then stays where it is.
-			_ = l.post(posted{co.who, co.resume})
+			if l.post(posted{co.who, co.resume}) != nil {
+				l.outlived(co)
+			}
 		}()
 		err = f()
 		returned = true
@@ -80,4 +81,20 @@ func (co *Coroutine) Await(f func() error) error {
 		panic(failed)
 	}
 	return err
+}
+
+// outlived goes on with a coroutine whose loop has been ended by force while it waited
+// for work. Nothing else runs on the loop by then but others like it.
+func (l *Loop) outlived(co *Coroutine) {
+	<-l.done
+	l.late.Lock()
+	defer l.late.Unlock()
+	defer func() {
+		if v := recover(); v != nil {
+			f := newFailure(v)
+			l.log.Error("handler panicked", "panic", f.String(), "stack", string(f.stack))
+		}
+		l.endStrands()
+	}()
+	co.resume()
 }

@@ -17,6 +17,9 @@ import (
 // While the group shuts down, a connection ends when its serve returns or waits for
 // input that has not come.
 //
+// Over a unixpacket address a Stream reads the messages one behind the other, without
+// their bounds.
+//
 // A coroutine has a stack, some kilobytes for as long as it waits. See also
 // [BlockingOnInput].
 func Blocking(serve func(s *Stream) error) Handler { return &blocking{serve: serve} }
@@ -61,7 +64,7 @@ func (b *blocking) run(s *Stream) {
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, ErrClosed) && c.state != connDead {
 		c.loop().debug("served", c, err)
 	}
-	if err != nil || !b.onInput || c.draining || c.ended && len(s.data) == 0 {
+	if err != nil || !b.onInput || c.draining || c.state != connOpen || c.ended && len(s.data) == 0 {
 		c.Close()
 		return
 	}

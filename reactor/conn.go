@@ -97,6 +97,10 @@ func (c *Conn) settle() {
 	if c.draining && c.paused && !c.busy {
 		c.Close() // nobody will read the rest
 	}
+	s := c.service.tls
+	if s != nil {
+		s.flush()
+	}
 	if c.out.len() > 0 && !c.blocked {
 		c.send(nil)
 	}
@@ -113,7 +117,7 @@ func (c *Conn) settle() {
 		return
 	}
 	c.level()
-	if c.out.len() > 0 || c.out.held > 0 || c.in != nil {
+	if c.out.len() > 0 || c.out.held > 0 || c.in != nil || s != nil {
 		c.account()
 	}
 	var want iomux.Events
@@ -125,6 +129,9 @@ func (c *Conn) settle() {
 	}
 	if c.in != nil && want&^c.interest&iomux.Readable != 0 && c.service.timeouts.Read > 0 {
 		c.in.since = c.loop().now() // the pause was not the peer's
+	}
+	if s != nil {
+		s.settled(want)
 	}
 	if c.service.timed || c.state != connOpen {
 		if c.progress && (c.greeted || c.service.timeouts.Handshake == 0) {
@@ -146,6 +153,9 @@ func (c *Conn) quit() (over bool) {
 	}
 	switch {
 	case c.state == connOpen && c.ended && (c.finSent || c.service.half == nil):
+		if s := c.service.tls; s != nil && s.answerEnd() {
+			return false
+		}
 		c.finish(io.EOF)
 	case c.state == connClosing:
 		c.hangUp()
@@ -242,7 +252,13 @@ func (c *Conn) redeliver() {
 }
 
 // Buffered is how many written bytes the kernel has not taken yet.
-func (c *Conn) Buffered() int { return c.out.len() }
+func (c *Conn) Buffered() int {
+	n := c.out.len()
+	if s := c.service.tls; s != nil && s.plain != nil {
+		n += s.plain.w
+	}
+	return n
+}
 
 // SetContext keeps a value of the handler's with the connection.
 func (c *Conn) SetContext(v any) { c.context = v }

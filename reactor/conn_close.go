@@ -46,6 +46,11 @@ func (c *Conn) drain() {
 			c.service.threaded.drain(c)
 		}
 	case c.reading():
+		if s := c.service.tls; s != nil {
+			if s.pump(); !c.reading() {
+				return // settle closes it, or level comes here again
+			}
+		}
 		c.read(true)
 	case !c.choked: // paused, or at its end
 		c.Close()
@@ -135,6 +140,12 @@ func (c *Conn) finish(reason error) {
 		return
 	}
 	l := c.loop()
+	if s := c.service.tls; s != nil {
+		s.drop()
+		if s.reason != nil {
+			reason = s.reason // the rest is what comes of it
+		}
+	}
 	c.state = connDead
 	if c.interest != 0 {
 		c.interest = 0

@@ -41,7 +41,11 @@ func (c *Conn) read(hungUp bool) {
 		}
 		l.counts.BytesIn += uint64(n)
 		c.sending, c.progress = c.draining, true
-		c.deliver(buf[:n])
+		if s := c.service.tls; s != nil {
+			s.feed(buf[:n])
+		} else {
+			c.deliver(buf[:n])
+		}
 		if c.out.len() > c.options().HighWater {
 			c.settle() // perhaps the kernel takes it; if not, reading ends here
 		}
@@ -65,6 +69,9 @@ func (c *Conn) receive(buf []byte) (int, sys.Errno) {
 
 // end takes in that the peer has sent all.
 func (c *Conn) end() {
+	if s := c.service.tls; s != nil && s.cut() {
+		return
+	}
 	c.ended = true
 	if c.service.half != nil && c.state == connOpen {
 		c.service.half.HalfClosed(c)
@@ -88,7 +95,7 @@ func (c *Conn) deliver(p []byte) {
 		c.progress = true
 	}
 	switch {
-	case used == len(p) || c.state == connClosing || c.service.packets:
+	case used == len(p) || c.state == connClosing || c.service.whole:
 		c.dropInput()
 	case len(p)-used > c.options().ReadLimit && !c.busy: // whose input is paused
 		c.finish(fmt.Errorf("reactor: read from %v: %w (%d bytes)", c.name(), ErrReadLimit, c.options().ReadLimit))

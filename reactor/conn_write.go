@@ -27,6 +27,9 @@ func (c *Conn) Write(p []byte) (int, error) {
 	if c.service.packets {
 		return c.writeMessage(p)
 	}
+	if s := c.service.tls; s != nil {
+		return s.write(p)
+	}
 	rest, o := p, c.options()
 	if size := c.out.len() + len(p); !c.blocked && (size >= directSize || size > o.WriteLimit) {
 		rest = p[c.send(p):]

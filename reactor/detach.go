@@ -3,6 +3,7 @@
 package reactor
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -14,10 +15,13 @@ import (
 // the peer. What was written and not sent yet, or read and not used, is lost to
 // whoever goes on with it, so it is best done when c opens. The socket does not block;
 // use the file by SyscallConn, for its method Fd would make it. Errors: ErrClosed and
-// the kernel's.
+// the kernel's; errors.ErrUnsupported: c uses TLS, whose keys do not go with the socket.
 func (c *Conn) Detach() (*os.File, error) {
 	if c.state != connOpen {
 		return nil, fmt.Errorf("reactor: detach %v: %w", c.name(), ErrClosed)
+	}
+	if c.service.tls != nil {
+		return nil, fmt.Errorf("reactor: detach %v, which uses TLS: %w", c.name(), errors.ErrUnsupported)
 	}
 	fd, errno := sys.Dup(int(c.fd))
 	if errno != 0 {

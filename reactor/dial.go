@@ -4,6 +4,7 @@ package reactor
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -23,6 +24,11 @@ type DialOptions struct {
 	Timeout time.Duration
 	// Local is the address to connect from. Default: the kernel's choice.
 	Local netip.AddrPort
+	// TLS has the connection speak TLS, by crypto/tls: the handler is given it when
+	// the handshake is over, for which Timeout and Timeouts.Handshake hold too. The
+	// name that the server's certificate must have is that of the address, where
+	// ServerName says none. See ListenOptions.TLS. Default: no TLS.
+	TLS *tls.Config
 	// Timeouts of the connection, in place of those of the group's Options if
 	// there is one among them.
 	Timeouts Timeouts
@@ -44,6 +50,7 @@ type Dial struct {
 	peer    netip.AddrPort     // the one that is tried
 	fd      int                // of the attempt; -1: none
 	watched bool               // fd is in the selector
+	conn    *Conn              // the connection, while its TLS handshake is under way
 	attempt *Timer             // ends the attempt, or begins it anew
 	whole   *Timer             // ends the Dial
 	end     time.Duration      // when whole rings
@@ -88,11 +95,15 @@ func (l *Loop) Dial(address string, h Handler, o DialOptions, failed func(error)
 	if err := o.Timeouts.check(); err != nil {
 		return nil, err
 	}
+	if err := o.checkTLS(a); err != nil {
+		return nil, fmt.Errorf("reactor: dial %v: %w", a, err)
+	}
 	if !o.Timeouts.any() {
 		o.Timeouts = l.options.Timeouts
 	}
 	d := &Dial{loop: l, address: a, options: o, failed: failed, fd: -1}
 	d.service = newService(l, nil, h, o.Timeouts, a)
+	d.service.config, d.service.dial = o.TLS, d
 	if err := l.Post(d.start); err != nil {
 		return nil, fmt.Errorf("reactor: dial %v: %w", a, ErrClosed)
 	}
@@ -296,9 +307,15 @@ func (d *Dial) mirrored() bool {
 func (d *Dial) connected() {
 	fd, known := d.fd, d.watched
 	d.fd, d.watched = -1, false
-	d.finish()
-	if d.loop.open(fd, d.peer, d.service, known) == nil {
+	if d.options.TLS == nil {
+		d.finish()
+	}
+	switch c := d.loop.open(fd, d.peer, d.service, known); {
+	case c == nil:
+		d.finish()
 		d.failed(fmt.Errorf("reactor: dial %v: the selector does not take the socket", d.address))
+	case !d.over:
+		d.conn = c
 	}
 }
 
@@ -309,6 +326,9 @@ func (d *Dial) fail(err error) {
 	}
 	d.leave()
 	d.finish()
+	if d.conn != nil {
+		d.conn.finish(err)
+	}
 	d.failed(fmt.Errorf("reactor: dial %v: %w", d.address, err))
 }
 

@@ -99,6 +99,9 @@ func (g *Group) Listen(address string, h Handler, o ListenOptions) (*Listener, e
 	if err := ln.options.withDefaults(&g.options); err != nil {
 		return nil, wrapListen(address, err)
 	}
+	if err := ln.options.checkTLS(a); err != nil {
+		return nil, wrapListen(address, err)
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {

@@ -120,7 +120,9 @@ func (ln *Listener) listen(a address, inet netip.AddrPort) error {
 func (ln *Listener) accept() error {
 	loops := ln.group.loops
 	for _, l := range loops {
-		ln.services = append(ln.services, newService(l, ln, ln.handler, ln.options.Timeouts, ln.sockets.address))
+		s := newService(l, ln, ln.handler, ln.options.Timeouts, ln.sockets.address)
+		s.config = ln.options.TLS
+		ln.services = append(ln.services, s)
 	}
 	for i, fd := range ln.sockets.fds {
 		ln.acceptors = append(ln.acceptors, &acceptor{listener: ln, loop: loops[i%len(loops)], fd: fd})

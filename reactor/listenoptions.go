@@ -3,6 +3,7 @@
 package reactor
 
 import (
+	"crypto/tls"
 	"fmt"
 	"io/fs"
 
@@ -24,6 +25,11 @@ type ListenOptions struct {
 	// Gate, if there is one, decides how many connections or datagrams are taken
 	// from the kernel. The address has one socket then.
 	Gate Gate
+	// TLS has connections speak TLS, by crypto/tls: the handler is given them when
+	// the handshake is over, with plaintext both ways. Callbacks of the config run
+	// on the loop and must not block it, see Awaiter; all loops share the config, so
+	// any of them resumes a session of another. Not over unixpacket. Default: no TLS.
+	TLS *tls.Config
 	// Timeouts replace those of the group's Options, if there is one among them.
 	Timeouts Timeouts
 	// Socket are options of the sockets that are accepted, or of the one that
@@ -37,8 +43,8 @@ type Gate interface {
 	// Room is how many may be taken now. With none, or less, the listener pauses
 	// until it is told to Resume.
 	Room() int
-	// Took is told how many have been, before a handler sees them; -1 is a
-	// connection that no handler will see after all.
+	// Took is told how many have been, before a handler sees them. Less than 0 is of
+	// those that no handler will see after all.
 	Took(n int)
 }
 

@@ -66,8 +66,10 @@ type Loop struct {
 	pieces     [][]byte // room for one writev
 	pool       chunkPool
 	inputs     inputPool
-	counts     Stats     // published once a turn
-	lastErr    time.Time // when the selector's last failure was logged
+	plain      []byte     // what of TLS is decrypted; nil: there was none yet
+	handshakes handshakes // of TLS
+	counts     Stats      // published once a turn
+	lastErr    time.Time  // when the selector's last failure was logged
 	draining   bool
 	forced     bool
 	crashed    bool // a panic is to end the process
@@ -81,6 +83,7 @@ type Loop struct {
 	acceptors []*acceptor
 	waiting   atomic.Bool // posted is not empty
 
+	late      sync.Mutex   // one at a time of those that outlive the loop
 	load      atomic.Int64 // connections, for who hands them out
 	statsMu   sync.Mutex
 	published Stats
@@ -124,6 +127,8 @@ func newLoop(g *Group, number int) (*Loop, error) {
 		batch:   make([]selectors.Ready[source], batchSize),
 		readBuf: make([]byte, readSize),
 		pieces:  make([][]byte, 0, sys.MaxPieces),
+		// Rounded up, so that each may have one.
+		handshakes: handshakes{limit: (o.MaxHandshakes + o.Loops - 1) / o.Loops},
 	}
 	if o.clock != nil {
 		l.epoch = o.clock()

@@ -16,6 +16,10 @@ import (
 // selector has the descriptor already, as it has while a connect is under way.
 func (l *Loop) open(fd int, peer netip.AddrPort, s *service, known bool) *Conn {
 	c := &Conn{service: s, ip: peer.Addr(), port: peer.Port(), fd: int32(fd), alarm: notSet}
+	if s.config != nil {
+		s = &newSecure(c, s).service
+		c.service = s
+	}
 	var err error
 	if known {
 		_, err = l.sel.Modify(fd, iomux.Readable, c)

@@ -7,7 +7,7 @@ import "fmt"
 // page is the unit in which memory is accounted.
 const page = 4 << 10
 
-// pages is what c holds: the chunks of its output and the buffer of its input.
+// pages is what c holds: the chunks of its output and the buffers of its input.
 // What is gathered during a callback and gone when it is over is not asked about.
 func (c *Conn) pages() uint32 {
 	n := 0
@@ -16,6 +16,9 @@ func (c *Conn) pages() uint32 {
 	}
 	if c.in != nil {
 		n += cap(c.in.buf)
+	}
+	if s := c.service.tls; s != nil && s.kept != nil {
+		n += cap(s.kept.buf)
 	}
 	return uint32((n + page - 1) / page)
 }

@@ -15,6 +15,7 @@ type netOutput struct {
 	small  blocks // copies of what fitted
 	queued int    // bytes in the connection's own queue at the last flush: it has got no longer
 	rest   []byte // of the Write that waits until the loop has taken it; it is the caller's
+	wrong  error  // why rest cannot be sent, though the connection goes on: a message that is too long
 	busy   bool   // there is such a Write, and others wait for their turn
 	posted bool   // flush is going to run
 	shut   bool   // CloseWrite was called
@@ -34,7 +35,7 @@ const (
 // waits for that if need be. Small writes are copied and gathered, and an error that
 // comes after such a Write has returned is the next one's. Errors:
 // os.ErrDeadlineExceeded, with what was taken until then; net.ErrClosed, also after
-// CloseWrite; else what the connection has ended with.
+// CloseWrite; of messages ErrMessageSize; else what the connection has ended with.
 func (n *NetConn) Write(p []byte) (int, error) {
 	o := &n.out
 	o.mu.Lock()
@@ -58,11 +59,13 @@ func (n *NetConn) Write(p []byte) (int, error) {
 		}
 		return len(p), nil
 	}
-	o.busy, o.rest = true, p
+	o.busy, o.rest, o.wrong = true, p, nil
 	err := n.askToFlush()
 	for err == nil && len(o.rest) > 0 {
 		o.wait()
-		err = n.writable()
+		if err = n.writable(); err == nil {
+			err = o.wrong
+		}
 	}
 	done := len(p) - len(o.rest)
 	if len(o.rest) == 0 {
@@ -120,8 +123,8 @@ func (n *NetConn) flush() {
 	n.look()
 }
 
-// send moves to the connection's own queue what there is room for. A connection that
-// takes nothing has ended, which ended tells, or is being closed, which look sees.
+// send moves to the connection's own queue what there is room for. One that takes
+// nothing more has ended, which ended tells, or is being closed, which look sees.
 func (n *NetConn) send() {
 	c, o := n.conn, &n.out
 	for o.small.size > 0 {
@@ -144,6 +147,10 @@ func (n *NetConn) send() {
 		}
 		k, err := c.Write(o.rest[:min(room, len(o.rest))])
 		if err != nil {
+			if c.state == connOpen {
+				o.wrong = &netError{err: err}
+				o.changed.Broadcast()
+			}
 			return
 		}
 		if o.rest = o.rest[k:]; len(o.rest) == 0 {

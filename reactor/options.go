@@ -52,6 +52,10 @@ type Options struct {
 	// MaxConnsPerAddr is the same for those from one address, of IPv6 one /64.
 	// Unix sockets do not count. Default: no limit.
 	MaxConnsPerAddr int
+	// MaxHandshakes is how many clients' TLS handshakes may be under way at a time,
+	// shared evenly by the loops; who comes beyond it waits for its turn. Default:
+	// 1024.
+	MaxHandshakes int
 	// Backlog is the length of the kernel's queue of connections not yet
 	// accepted; the kernel cuts it at its own limit (Linux: somaxconn).
 	// Default: 4096.
@@ -137,6 +141,7 @@ func (o Options) withDefaults() (Options, error) {
 		{"MemoryLimit", &o.MemoryLimit, 1 << 30},
 		{"MaxConns", &o.MaxConns, 0},
 		{"MaxConnsPerAddr", &o.MaxConnsPerAddr, 0},
+		{"MaxHandshakes", &o.MaxHandshakes, 1024},
 		{"Backlog", &o.Backlog, 4096},
 		{"Workers", &o.Workers, 64},
 	} {

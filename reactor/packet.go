@@ -150,6 +150,9 @@ func (s *PacketConn) deliver() {
 		in.next++
 		s.packet(i)
 	}
+	if s.gate != nil && in.next < in.arrivals {
+		s.gate.Took(in.next - in.arrivals) // the socket has ended before
+	}
 	in.owner, in.next, in.arrivals = nil, 0, 0
 }
 
@@ -170,6 +173,9 @@ func (s *PacketConn) packet(i int) {
 	if cut {
 		l.counts.PacketsTruncated++
 		s.tell("receive from", from, errCut)
+		if s.gate != nil {
+			s.gate.Took(-1)
+		}
 		return
 	}
 	l.watched.step()

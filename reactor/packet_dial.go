@@ -71,6 +71,9 @@ func (l *Loop) connectPacket(a address, peer Peer, h PacketHandler, o ListenOpti
 	if err := o.withDefaults(l.options); err != nil {
 		return nil, err
 	}
+	if err := o.checkTLS(a); err != nil {
+		return nil, err
+	}
 	kind := a.kind(peer.Addr, false)
 	fd, errno := sys.Socket(a.family(peer.Addr), unix.SOCK_DGRAM)
 	if errno != 0 {

@@ -54,6 +54,9 @@ func (g *Group) ListenPacket(address string, h PacketHandler, o ListenOptions) (
 	if err := o.withDefaults(&g.options); err != nil {
 		return nil, wrapListen(address, err)
 	}
+	if err := o.checkTLS(a); err != nil {
+		return nil, wrapListen(address, err)
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
@@ -93,6 +96,10 @@ func (g *Group) AdoptPacket(files []*os.File, h PacketHandler, o ListenOptions) 
 	if !s.address.packet() {
 		s.close()
 		return fail(fmt.Errorf("%w: they are for connections, which Adopt takes", ErrOption))
+	}
+	if err := o.checkTLS(s.address); err != nil {
+		s.close()
+		return fail(err)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -29,6 +29,9 @@ type Stats struct {
 	Panics   uint64 // of callbacks
 	Slow     uint64 // callbacks that ran longer than Options.SlowCallback
 
+	Handshakes      uint64 // of TLS
+	HandshakeErrors uint64 // connections that ended before theirs was over
+
 	PacketsIn, PacketsOut uint64 // datagrams
 	PacketsDropped        uint64 // that could not be sent, or found no room
 	PacketsTruncated      uint64 // that arrived larger than what is taken
@@ -49,6 +52,7 @@ func (s *Stats) add(o *Stats) {
 		{&s.BytesIn, &o.BytesIn}, {&s.BytesOut, &o.BytesOut},
 		{&s.Opened, &o.Opened}, {&s.Closed, &o.Closed}, {&s.Refused, &o.Refused},
 		{&s.Timeouts, &o.Timeouts}, {&s.Panics, &o.Panics}, {&s.Slow, &o.Slow},
+		{&s.Handshakes, &o.Handshakes}, {&s.HandshakeErrors, &o.HandshakeErrors},
 		{&s.PacketsIn, &o.PacketsIn}, {&s.PacketsOut, &o.PacketsOut},
 		{&s.PacketsDropped, &o.PacketsDropped}, {&s.PacketsTruncated, &o.PacketsTruncated}, {&s.PacketErrors, &o.PacketErrors},
 		{&s.Conns, &o.Conns}, {&s.Timers, &o.Timers}, {&s.Buffered, &o.Buffered},

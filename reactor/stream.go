@@ -4,6 +4,7 @@ package reactor
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -22,6 +23,7 @@ type Stream struct {
 	data     []byte        // has been read from the socket, and not by the coroutine
 	inCall   bool          // data is what a call of Data has brought, good during that
 	held     bool          // data is the rest of conn.in
+	lent     bool          // ReadSlice has returned some of it since the last wait
 	reason   error         // why the connection has ended; nil: it has not
 	readEnd  time.Duration // deadlines, on the loop's clock; 0: none
 	writeEnd time.Duration
@@ -66,15 +68,15 @@ func (s *Stream) ReadSlice(delim byte, limit int) ([]byte, error) {
 		seen = min(seen, len(s.data)) // it was not Data that ended the wait
 		if i := bytes.IndexByte(s.data[seen:min(len(s.data), max(limit, seen))], delim); i >= 0 {
 			slice := s.data[: seen+i+1 : seen+i+1]
-			s.data = s.data[seen+i+1:]
+			s.data, s.lent = s.data[seen+i+1:], true
 			return slice, nil
 		}
-		if seen = len(s.data); seen >= limit {
+		if seen = len(s.data); seen > limit {
 			return nil, fmt.Errorf("reactor: read from %v: %w (%d bytes)", s.conn.name(), ErrReadLimit, limit)
 		}
 		if err := s.more(); errors.Is(err, io.EOF) {
 			slice := s.data
-			s.data = nil
+			s.data, s.lent = nil, true
 			return slice, err
 		} else if err != nil {
 			return nil, err
@@ -103,7 +105,7 @@ func (s *Stream) more() error {
 		c.paused = false
 		c.touch()
 	}
-	c.busy = false
+	c.busy, s.lent = false, false
 	if c.draining {
 		_ = c.Post(c.drain) // the loop takes functions while it has connections
 	}
@@ -155,6 +157,9 @@ func (s *Stream) Write(p []byte) (n int, err error) {
 		if c.state != connOpen {
 			return n, c.reason()
 		}
+		if s.lent { // to this Write perhaps, and the loop needs the place while it waits
+			p, s.lent = bytes.Clone(p), false
+		}
 		c.choked = true // so that Drained is called, and it is woken
 		if err := s.wait(forRoom, s.writeEnd); err != nil {
 			return n, err
@@ -190,6 +195,9 @@ func (s *Stream) LocalAddr() net.Addr { return s.conn.LocalAddr() }
 
 // RemoteAddr is the peer's address; see Conn.RemoteAddr.
 func (s *Stream) RemoteAddr() net.Addr { return s.conn.RemoteAddr() }
+
+// TLS is Conn.TLS.
+func (s *Stream) TLS() *tls.ConnectionState { return s.conn.TLS() }
 
 // SetOptions sets options of the socket; see Conn.SetOptions.
 func (s *Stream) SetOptions(o SocketOptions) error { return s.conn.SetOptions(o) }

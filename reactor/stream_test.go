@@ -591,6 +591,40 @@ func TestForceEndsSleep(t *testing.T) {
 	})
 }
 
+// One that waits for work when its loop ends by force goes on when the work is done, and
+// nothing of it is left.
+func TestForceOutlived(t *testing.T) {
+	everywhere(t, func(t *testing.T, o Options) {
+		const conns = 20
+		goOn, started, ended := make(chan struct{}), make(chan struct{}, conns), make(chan error, conns)
+		g, ln, _ := serve(t, o, Blocking(func(s *Stream) error {
+			err := s.Await(func() error { started <- struct{}{}; <-goOn; return nil })
+			_, rerr := s.Read(make([]byte, 1))
+			again := s.Await(func() error { return nil })
+			defer func() { ended <- errors.Join(err, again, rerr) }()
+			if len(ended)%2 == 0 {
+				runtime.Goexit()
+			}
+			panic("on purpose")
+		}))
+		for range conns {
+			dial(t, ln)
+			receive(t, started)
+		}
+		now, cancel := context.WithCancel(context.Background())
+		cancel()
+		if err := g.Shutdown(now); !errors.Is(err, ErrForced) {
+			t.Errorf("Shutdown: %v", err)
+		}
+		close(goOn)
+		for range conns {
+			if err := receive(t, ended); !errors.Is(err, ErrForced) {
+				t.Errorf("got %v, want that Read fails with ErrForced", err)
+			}
+		}
+	})
+}
+
 // What it costs to go to a coroutine and come back.
 func BenchmarkResume(b *testing.B) {
 	g, err := Open(Options{Loops: 1, Logger: slog.New(slog.DiscardHandler)})

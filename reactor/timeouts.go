@@ -14,7 +14,8 @@ import (
 // and looks at that when its one alarm rings.
 type Timeouts struct {
 	// Handshake is how long after Opened the handler must have used some input:
-	// a first line, a greeting.
+	// a first line, a greeting. That of TLS, before Opened, may take as long from
+	// when the connection was accepted, or 10 s where this is 0.
 	Handshake time.Duration
 	// Idle is how long nothing may go either way. It does not count before the
 	// handshake, where Handshake is set.
@@ -127,13 +128,24 @@ func (c *Conn) deadline() (at time.Duration, which Timeout) {
 	} else if t.Idle > 0 {
 		until(c.active+t.Idle, TimeoutIdle)
 	}
-	if t.Read > 0 && c.in != nil && c.reading() {
-		until(c.in.since+t.Read, TimeoutRead)
+	if t.Read > 0 {
+		if in := c.unfinished(); in != nil && c.reading() {
+			until(in.since+t.Read, TimeoutRead)
+		}
 	}
 	if t.Write > 0 && c.blocked && c.out.head != nil {
 		until(c.out.head.since+t.Write, TimeoutWrite)
 	}
 	return at, which
+}
+
+// unfinished is what waits for the rest of a message, or of a record of TLS; nil:
+// nothing does.
+func (c *Conn) unfinished() *input {
+	if s := c.service.tls; s != nil && c.in == nil {
+		return s.kept
+	}
+	return c.in
 }
 
 // arm makes sure that c's alarm rings no later than its deadline. It may ring
@@ -213,8 +225,8 @@ func (c *Conn) timedOut(now time.Duration, which Timeout) {
 		case TimeoutHandshake, TimeoutIdle:
 			c.active = now
 		case TimeoutRead:
-			if c.in != nil {
-				c.in.since = now
+			if in := c.unfinished(); in != nil {
+				in.since = now
 			}
 		default:
 			if c.out.head != nil {

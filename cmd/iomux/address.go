@@ -20,7 +20,11 @@ func isPacket(url string) bool {
 
 // target is what a client is to connect to, in package net's words.
 func target(url string) (network, address string, err error) {
-	network, address, err = reactor.SplitURL(url)
+	over := url
+	if isTLS(url) {
+		over = "tcp" + url[len("tls"):]
+	}
+	network, address, err = reactor.SplitURL(over)
 	if err != nil {
 		return "", "", err
 	}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -154,7 +155,7 @@ func TestServeExamples(t *testing.T) {
 
 // With a transcript the lines of the original stand behind those that say where it is.
 func TestServeTranscript(t *testing.T) {
-	for _, mode := range []string{"loop", "sync", "thread"} {
+	for _, mode := range []string{"loop", "sync", "thread", "fork"} {
 		p := startServe(t, "timestamp", "--mode", mode, "--transcript")
 		c := dial(t, p.address())
 		if _, err := io.WriteString(c, "hello\n"); err != nil {
@@ -169,6 +170,69 @@ func TestServeTranscript(t *testing.T) {
 			t.Errorf("%s: it printed %q, want %q", mode, got, want)
 		}
 	}
+}
+
+// The lines of all processes come together, in the order of Python's.
+func TestServeForkTranscript(t *testing.T) {
+	p := startServe(t, "logged", "--mode", "fork", "--transcript")
+	c := dial(t, p.address())
+	if _, err := io.WriteString(c, "Hello, world"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(c); err != nil || string(got) != "Hello, world" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	var lines []string
+	for line := range strings.Lines(p.stop()) {
+		line, _, _ = strings.Cut(line, "(<")
+		lines = append(lines, strings.TrimSpace(line))
+	}
+	// The parent closes its connection when the child has it, and that goes its way.
+	parent, child := "EchoServer: close_request", "EchoServer: finish_request"
+	if n := slices.Index(lines, child); n < 0 || !slices.Contains(lines[:n+8], parent) {
+		t.Errorf("%q", lines)
+	}
+	lines = slices.DeleteFunc(lines, func(l string) bool { return l == parent })
+	want := []string{
+		"EchoServer: __init__", "EchoServer: server_activate", "EchoServer: waiting for request",
+		"EchoServer: Handling requests, press <Ctrl-C> to quit", "EchoServer: verify_request", "EchoServer: process_request",
+		child, "EchoRequestHandler: __init__", "EchoRequestHandler: setup", "EchoRequestHandler: handle",
+		"EchoRequestHandler: recv()->\"b'Hello, world'\"", "EchoRequestHandler: finish",
+		"EchoServer: shutdown()", "EchoServer: server_close",
+	}
+	// The server may be told to end before the last process has said everything.
+	if !slices.Equal(slices.Sorted(slices.Values(lines)), slices.Sorted(slices.Values(want))) {
+		t.Errorf("got  %q\nwant %q", lines, want)
+	}
+}
+
+// In mode fork a request has a process, which knows the flags.
+func TestServeFork(t *testing.T) {
+	p := startServe(t, "fork")
+	pids := map[string]bool{strconv.Itoa(p.cmd.Process.Pid): true}
+	for range 3 {
+		c := dial(t, p.address())
+		if _, err := io.WriteString(c, "hello"); err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(c)
+		pid, said, ok := strings.Cut(string(got), ": ")
+		if err != nil || !ok || said != "hello" || pids[pid] {
+			t.Errorf("got %q, %v; before: %v", got, err, pids)
+		}
+		pids[pid] = true
+	}
+	p.stop()
+	p = startServe(t, "quit", "--mode", "fork", "--exact", "--max-children", "2")
+	c := dial(t, p.address())
+	exchange(t, c, "quit\n")
+	if _, err := io.WriteString(c, "quit"); err != nil {
+		t.Fatal(err)
+	}
+	if rest, err := io.ReadAll(c); err != nil || len(rest) > 0 {
+		t.Errorf("got %q, %v", rest, err)
+	}
+	p.stop()
 }
 
 // One that ends by itself ends the program.

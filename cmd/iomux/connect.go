@@ -16,10 +16,14 @@ import (
 
 func newConnect() *cobra.Command {
 	wait := span{value: time.Second}
+	var trust trustFlags
 	cmd := &cobra.Command{
 		Use:   "connect URL",
 		Short: "Talk to a server",
-		Long: `Talk to a server at any address that "iomux echo" can have.
+		Long: `Talk to a server at any address that "iomux echo" can have, or over TLS at
+tls://HOST:PORT. A server with TLS must have a certificate for HOST, signed by one
+that the system trusts or --ca names, or the very certificate that has the
+--fingerprint; with --insecure it may be anybody.
 
 On a terminal, lines are edited before they are sent, and what the server sends
 is shown with control characters, escape sequences and directional overrides
@@ -36,14 +40,16 @@ input. They may also get lost, or be too long for the kernel.`,
 		Example: `  iomux connect tcp://127.0.0.1:7000
   printf 'hello\n' | iomux connect tcp://127.0.0.1:7000
   printf 'hello\n' | iomux connect --wait 500ms udp://127.0.0.1:7000
-  iomux connect unix:///tmp/echo.sock`,
+  iomux connect unix:///tmp/echo.sock
+  iomux connect --insecure tls://127.0.0.1:7001`,
 		Args:              oneURL,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(_ *cobra.Command, args []string) error {
-			return connect(args[0], wait.value, os.Stdin, os.Stdout)
+			return connect(args[0], wait.value, &trust, os.Stdin, os.Stdout)
 		},
 	}
 	cmd.Flags().Var(&wait, "wait", "how long to wait for datagrams after the end of the input")
+	trust.add(cmd.Flags())
 	return cmd
 }
 
@@ -59,12 +65,20 @@ func oneURL(_ *cobra.Command, args []string) error {
 
 // connect copies between a server and this process's files until the server has
 // sent its end of file, or its datagrams.
-func connect(url string, wait time.Duration, stdin, stdout *os.File) (err error) {
+func connect(url string, wait time.Duration, trust *trustFlags, stdin, stdout *os.File) (err error) {
+	if err := trust.check(url); err != nil {
+		return err
+	}
 	l, err := openLink(url, wait)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.close()) }()
+	if isTLS(url) {
+		if err := trust.secure(l); err != nil {
+			return err
+		}
+	}
 	if !term.IsTerminal(int(stdout.Fd())) {
 		return relay(l, stdin, stdout)
 	}

@@ -5,7 +5,6 @@ package main
 import (
 	"io/fs"
 	"runtime"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -62,7 +61,7 @@ func (f *listenFlags) options(url string) reactor.ListenOptions {
 		return o // no connections are accepted there
 	}
 	o.Balance = reactor.Balance(f.balance.value)
-	if idle := f.keepAlive.value; idle > 0 && strings.HasPrefix(strings.ToLower(url), "tcp") {
+	if idle := f.keepAlive.value; idle > 0 && isTCP(url) {
 		// Four probes in as much time again: a peer that vanished is noticed
 		// after twice the time.
 		o.Socket.KeepAlive = reactor.KeepAlive{Idle: idle, Interval: max(idle/4, time.Second), Count: 4}

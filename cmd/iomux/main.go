@@ -12,9 +12,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"example.com/iomux/cmd/internal/names"
+	"example.com/iomux/servers/classic"
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() {
+	classic.Main() // if this process is to serve a request of iomux serve --mode fork, it ends there
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
 
 // run is main without the process around it; it returns the exit status.
 func run(args []string, stdout, stderr io.Writer) int {

@@ -117,11 +117,12 @@ func talk(t *testing.T, url, lines, answer string) {
 
 // process is a running iomux echo.
 type process struct {
-	t    *testing.T
-	cmd  *exec.Cmd
-	urls []string
-	log  sharedBuffer
-	out  *bufio.Reader
+	t           *testing.T
+	cmd         *exec.Cmd
+	urls        []string
+	fingerprint string // of a self-signed certificate
+	log         sharedBuffer
+	out         *bufio.Reader
 }
 
 // sharedBuffer is what a process has written so far.
@@ -190,6 +191,10 @@ func start(t *testing.T, cmd *exec.Cmd, ports int) *process {
 	p.out = bufio.NewReader(stdout)
 	for range ports {
 		line, err := p.out.ReadString('\n')
+		if f, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "fingerprint "); ok && len(p.urls) == 0 && p.fingerprint == "" {
+			p.fingerprint = f
+			line, err = p.out.ReadString('\n')
+		}
 		url, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "listening ")
 		if err != nil || !ok {
 			t.Fatalf("it said %q, %v; log:\n%s", line, err, p.log.String())
@@ -199,7 +204,10 @@ func start(t *testing.T, cmd *exec.Cmd, ports int) *process {
 	return p
 }
 
-func (p *process) address() string { return strings.TrimPrefix(p.urls[0], "tcp://") }
+func (p *process) address() string {
+	_, address, _ := strings.Cut(p.urls[0], "://")
+	return address
+}
 
 // signal sends one.
 func (p *process) signal(s syscall.Signal) {

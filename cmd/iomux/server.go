@@ -23,6 +23,7 @@ type server struct {
 	listen listenFlags
 	limits limitFlags
 	times  timeFlags
+	tls    tlsFlags
 	loops  loopFlags
 	log    logFlags
 }
@@ -34,7 +35,7 @@ type handlers struct {
 }
 
 func (s *server) addFlags(cmd *cobra.Command) {
-	addGroups(cmd, s.listen.group(), s.limits.group(), s.times.group(), s.loops.group(), s.log.group())
+	addGroups(cmd, s.listen.group(), s.limits.group(), s.times.group(), s.tls.group(), s.loops.group(), s.log.group())
 	s.listen.complete(cmd)
 	s.loops.complete(cmd)
 	s.log.complete(cmd)
@@ -60,9 +61,15 @@ func (s *server) run(h handlers, stdout, stderr io.Writer) error {
 	// Without a reader of the log the server goes on: a write to it fails
 	// instead of killing the process.
 	signal.Ignore(syscall.SIGPIPE)
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	signals, hangUps := make(chan os.Signal, 2), make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
+	if s.tls.cert == "" {
+		signal.Notify(signals, syscall.SIGHUP)
+	} else {
+		signal.Notify(hangUps, syscall.SIGHUP)
+		defer signal.Stop(hangUps)
+	}
 	sv, err := s.start(h, inherited, stdout, s.log.logger(stderr))
 	closeSockets(inherited)
 	if err != nil {
@@ -73,6 +80,9 @@ func (s *server) run(h handlers, stdout, stderr io.Writer) error {
 	if every := s.log.stats.value; every > 0 {
 		go printStats(ctx, stdout, every, sv.group.Stats)
 	}
+	if sv.tls != nil && sv.tls.pair != nil {
+		go sv.tls.reload(ctx, hangUps, sv.log)
+	}
 	return sv.serve(signals, s.times.drain.value)
 }
 
@@ -81,13 +91,17 @@ func (s *server) start(h handlers, inherited []handover.Socket, stdout io.Writer
 	if err := s.limits.check(); err != nil {
 		return nil, err
 	}
+	secure, err := s.tls.load(log)
+	if err != nil {
+		return nil, err
+	}
 	group, err := reactor.Open(s.options(log))
 	if err != nil {
 		return nil, s.loops.explain(err)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	sv := &service{group: group, log: log}
+	sv := &service{group: group, log: log, tls: secure}
 	if err := sv.start(ctx, s, h, inherited, stdout); err != nil {
 		if ctx.Err() != nil {
 			err = fmt.Errorf("ended by a signal before it served: %w", err)

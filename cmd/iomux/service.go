@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 
 	"example.com/iomux/handover"
 	"example.com/iomux/reactor"
@@ -18,6 +19,7 @@ import (
 type service struct {
 	group     *reactor.Group
 	log       *slog.Logger
+	tls       *serverTLS // nil: none
 	listeners []listening
 	door      *handover.Server // where a successor asks; nil: nowhere
 }
@@ -27,6 +29,7 @@ type listening struct {
 	listener
 	name    string // of a socket from systemd, whose file is not ours to remove
 	adopted bool   // its sockets were open already
+	tls     bool   // it speaks TLS
 }
 
 // listener is what the two kinds have in common.
@@ -58,6 +61,9 @@ func (sv *service) start(ctx context.Context, s *server, h handlers, inherited [
 	if err != nil {
 		return err
 	}
+	if sv.tls != nil && !slices.ContainsFunc(places, func(p place) bool { return isTCP(p.url) }) {
+		return usagef("TLS is for tcp, and there is no such --listen, want one such as %s", defaultURL)
+	}
 	for _, p := range places {
 		if err := sv.open(p, h, s.listen.options(p.url)); err != nil {
 			return err
@@ -88,7 +94,10 @@ func (sv *service) start(ctx context.Context, s *server, h handlers, inherited [
 
 // open serves at a place.
 func (sv *service) open(p place, h handlers, o reactor.ListenOptions) error {
-	l := listening{name: p.name, adopted: p.files != nil}
+	l := listening{name: p.name, adopted: p.files != nil, tls: sv.tls.covers(p.url)}
+	if l.tls {
+		o.TLS = sv.tls.config
+	}
 	var err error
 	switch packet := isPacket(p.url); {
 	case l.adopted && packet:
@@ -118,8 +127,13 @@ func (sv *service) ownFiles() {
 
 // announce says where clients can connect.
 func (sv *service) announce(stdout io.Writer) error {
+	if sv.tls != nil && sv.tls.fingerprint != "" {
+		if _, err := fmt.Fprintln(stdout, "fingerprint", sv.tls.fingerprint); err != nil {
+			return fmt.Errorf("cannot say what its fingerprint is: %w", err)
+		}
+	}
 	for _, l := range sv.listeners {
-		if _, err := fmt.Fprintln(stdout, "listening", l.URL()); err != nil {
+		if _, err := fmt.Fprintln(stdout, "listening", l.shown()); err != nil {
 			return fmt.Errorf("cannot say where it listens: %w", err)
 		}
 		if !private(l.URL()) {

@@ -46,7 +46,7 @@ func exitStatus(err error) int {
 func oneLine(err error) string {
 	lines := strings.Split(harmless.String(err.Error()), "\n")
 	for i, s := range lines {
-		for _, finder := range []string{"reactor: ", "handover: ", "ipaddr: ", "names: ", "classic: ", "socketserver: "} {
+		for _, finder := range []string{"reactor: ", "handover: ", "certfile: ", "ipaddr: ", "names: ", "classic: ", "socketserver: "} {
 			s = strings.TrimPrefix(s, finder)
 		}
 		lines[i] = s

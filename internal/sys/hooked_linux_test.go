@@ -137,5 +137,8 @@ func hookedSocketCalls(t *testing.T) []hooked {
 		{"KillGroup", func(*testing.T) (int, Errno) { return none(KillGroup(1 << 30)) }, `kill\(-1073741824, SIGKILL\) = -1 ESRCH`},
 		{"AwaitExit", func(*testing.T) (int, Errno) { return none(AwaitExit(1 << 30)) },
 			`waitid\(P_PID, 1073741824, WEXITED\|WNOWAIT\) = -1 ECHILD`},
+		{"Exited", func(*testing.T) (int, Errno) { _, e := Exited(1 << 30); return none(e) },
+			`waitid\(P_PID, 1073741824, WEXITED\|WNOWAIT\|WNOHANG\) = -1 ECHILD`},
+		{"Pidfd", func(*testing.T) (int, Errno) { return Pidfd(1 << 30) }, `pidfd_open\(1073741824, NONBLOCK\) = -1 ESRCH`},
 	}
 }

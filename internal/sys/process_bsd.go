@@ -4,4 +4,6 @@ package sys
 
 import "golang.org/x/sys/unix"
 
-func awaitExit(int) Errno { return unix.ENOTSUP }
+func exited(int, bool) (bool, Errno) { return false, unix.ENOTSUP }
+
+func pidfd(int) (int, Errno) { return -1, unix.ENOTSUP }

@@ -5,6 +5,7 @@ package sys
 import (
 	"bufio"
 	"io"
+	"os"
 	"os/exec"
 	"syscall"
 	"testing"
@@ -63,6 +64,42 @@ func TestAwaitExit(t *testing.T) {
 	}
 	if e := AwaitExit(cmd.Process.Pid); e != unix.ECHILD && e != unix.ENOTSUP {
 		t.Errorf("when it is collected: %v", e)
+	}
+}
+
+// A descriptor of a process says when it has ended, and Exited that it has.
+func TestPidfd(t *testing.T) {
+	leaktest.Check(t)
+	cmd, _ := group(t)
+	if ended, e := Exited(cmd.Process.Pid); ended || e != 0 && e != unix.ENOTSUP {
+		t.Errorf("while it runs: %v, %v", ended, e)
+	}
+	fd, e := Pidfd(cmd.Process.Pid)
+	ok(t, KillGroup(cmd.Process.Pid))
+	defer cmd.Wait()
+	if e == unix.ENOTSUP || e == unix.ENOSYS || e == unix.EINVAL {
+		t.Skip("not on this system: ", e)
+	}
+	ok(t, e)
+	if !closeOnExec(t, fd) {
+		t.Error("it is not close-on-exec")
+	}
+	f := os.NewFile(uintptr(fd), "")
+	defer f.Close()
+	raw, err := f.SyscallConn()
+	check(t, err)
+	times := 0
+	check(t, raw.Read(func(uintptr) bool { // what cannot wait fails
+		times++
+		ended, e := Exited(cmd.Process.Pid)
+		ok(t, e)
+		return ended
+	}))
+	if times > 10 {
+		t.Errorf("it was woken %d times", times)
+	}
+	if ended, e := Exited(cmd.Process.Pid); !ended || e != 0 {
+		t.Errorf("it is not there to be collected: %v, %v", ended, e)
 	}
 }
 

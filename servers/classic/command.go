@@ -29,7 +29,7 @@ import (
 // with a token that clients have to know. Nothing is encrypted.
 var command = Entry{
 	Name:      "command",
-	About:     "runs commands, of its own or allowed by name, for this user or for who has a token",
+	About:     "runs commands, of its own or allowed by name, for this machine or for who has a token",
 	Listen:    []string{"tcp://127.0.0.1:8888"},
 	Kinds:     []string{"tcp", "unix"},
 	Modes:     []socketserver.Mode{socketserver.Loop, socketserver.Sync, socketserver.Threading}, // the bounds are a process's
@@ -62,20 +62,21 @@ type commandFlags struct {
 }
 
 func (f *commandFlags) add(flags *flag.FlagSet) {
-	flags.BoolVar(&f.framed, "v2", false, "send and expect lengths before commands and output, instead of the tutorial's protocol")
-	flags.Func("allow", "let clients run the program `NAME=/PATH[:ARGUMENTS]`, with at most so many arguments (default 0); may be repeated", func(s string) error {
+	flags.BoolVar(&f.framed, "v2", false, "put lengths before commands and output, unlike the tutorial")
+	flags.Func("allow", "`NAME=/PATH[:N]` of a program to allow, with up to N arguments", func(s string) error {
 		f.allow = append(f.allow, s)
 		return nil
 	})
 	flags.StringVar(&f.user, "user", "", "run programs as `NAME`, for a server that is root's")
 	flags.BoolVar(&f.asRoot, "as-root", false, "run programs as root, if the server is root's")
 	flags.StringVar(&f.dir, "dir", "/", "the `DIRECTORY` that programs run in")
-	flags.StringVar(&f.tokenFile, "token-file", "", "let only clients in that begin with the token in `FILE`; other machines need one")
+	flags.StringVar(&f.tokenFile, "token-file", "", "`FILE` with the token that clients must begin with")
 	flags.DurationVar(&f.timeLimit, "time-limit", 5*time.Second, "kill a program after this `TIME`")
-	flags.IntVar(&f.outputLimit, "output-limit", 1<<20, "kill a program when it has written more than `N` bytes")
-	flags.IntVar(&f.running, "max-running", 4, "run at most `N` programs at a time; other commands wait")
-	flags.Int64Var(&f.memory, "memory", 1<<30, "how much address space a program has, `N` bytes; 0: no limit")
-	flags.Int64Var(&f.processes, "processes", 256, "start no more processes when the user has `N`, others than the program's counted; 0: no limit")
+	flags.IntVar(&f.outputLimit, "output-limit", 1<<20, "kill a program that has written more than `N` bytes")
+	flags.IntVar(&f.running, "max-running", 4, "at most `N` programs at a time; more wait")
+	flags.Int64Var(&f.memory, "memory", 1<<30, "`N` bytes of memory for a program, 0 for no limit")
+	// The kernel counts all of the user's.
+	flags.Int64Var(&f.processes, "processes", 256, "no forks while the user has `N` processes, 0 for no limit")
 }
 
 const (
@@ -153,10 +154,11 @@ func (c *commandServer) mayListen(url string, o *reactor.ListenOptions) error {
 }
 
 // commandServer serves commands. What a client can have it do is bounded: a command is
-// read whole and has at most commandMax bytes; it is one of table or nothing; of
-// programs so many run at a time, and so many more wait or have output that waits for
-// its client, and each is killed when its time is over, when it writes too much, and
-// when its client goes. Each command is a line in the log.
+// read whole and has at most commandMax bytes; it is one of table or nothing. Of programs
+// so many run at a time; others wait for their turn, as long as one may run, or are
+// refused as CommandBusy, at once if too many wait already. Each is killed when its time
+// is over, when it writes too much, and when its client goes, for which it is enough that
+// the client ends its direction. Each command is a line in the log.
 type commandServer struct {
 	framed      bool
 	table       map[string]commandFunc

@@ -36,6 +36,16 @@ var commandPrograms = map[string]func(args []string){
 		commandTell(args[0])
 		time.Sleep(time.Hour)
 	},
+	"until": func(args []string) {
+		commandTell(args[0])
+		for {
+			if _, err := os.Stat(args[1]); err == nil {
+				fmt.Println("done")
+				return
+			}
+			time.Sleep(time.Millisecond)
+		}
+	},
 	"fork": func(args []string) { commandFork(args[0], 2); time.Sleep(time.Hour) },
 	"branch": func(args []string) {
 		commandFork(args[0], 1)

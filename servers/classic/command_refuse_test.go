@@ -282,8 +282,9 @@ func TestCommandAllow(t *testing.T) {
 	link := filepath.Join(dir, "link")
 	shell := file("bash", 0o755)
 	other := filepath.Join(dir, "other")
+	box, ls := file("busybox", 0o755), filepath.Join(dir, "ls")
 	inside := file("open/good", 0o755)
-	if err := errors.Join(os.Symlink(good, link), os.Symlink(shell, other), os.Chmod(filepath.Dir(inside), 0o777)); err != nil {
+	if err := errors.Join(os.Symlink(good, link), os.Symlink(shell, other), os.Symlink(box, ls), os.Symlink(box, filepath.Join(dir, "sh")), os.Chmod(filepath.Dir(inside), 0o777)); err != nil {
 		t.Fatal(err)
 	}
 	for s, why := range map[string]string{
@@ -312,6 +313,9 @@ func TestCommandAllow(t *testing.T) {
 		"x=" + inside:                        "everybody can replace",
 		"x=" + shell:                         "is a shell",
 		"x=" + other:                         "is a shell",
+		"x=" + box:                           "is a shell",
+		"sh=" + box:                          "is a shell",
+		"x=" + dir + "/sh":                   "is a shell",
 		"echo=" + good:                       "there is a command \"echo\" already",
 		"help=" + good:                       "already",
 		"exit=" + good:                       "already",
@@ -329,10 +333,11 @@ func TestCommandAllow(t *testing.T) {
 		refusedCommand(t, Options{}, name, flag)
 	}
 	for s, want := range map[string]commandProgram{
-		"x=" + good:              {good, 0},
-		"x=" + good + ":0":       {good, 0},
-		"x=" + good + ":1024":    {good, 1024},
-		"9.a_B-c=" + link + ":7": {good, 7}, // not what the link may be one day
+		"x=" + good:              {good, "good", 0},
+		"x=" + good + ":0":       {good, "good", 0},
+		"x=" + good + ":1024":    {good, "good", 1024},
+		"9.a_B-c=" + link + ":7": {good, "link", 7}, // not what the link may lead to one day
+		"x=" + ls:                {box, "ls", 0},
 	} {
 		real, err := filepath.EvalSymlinks(want.path)
 		if err != nil {

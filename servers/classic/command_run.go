@@ -27,14 +27,14 @@ const (
 	outputGrace = time.Second
 )
 
-// perform does what a command says.
-func (c *commandSession) perform(words []string, program commandProgram) commandAnswer {
+// perform runs a program, and looks after its client meanwhile.
+func (c *commandSession) perform(program commandProgram, args []string) commandAnswer {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	done := make(chan commandAnswer, 1)
 	// Not on the worker of Await: the program has its limits, whatever becomes of the
 	// coroutine.
-	go func() { done <- c.run(ctx, program, words) }()
+	go func() { done <- c.run(ctx, program, args) }()
 	var answer commandAnswer
 	for finished := false; !finished; {
 		err := c.request.Await(func() error {
@@ -77,7 +77,7 @@ func (c *commandSession) gone() bool {
 
 // run runs a program when it is its turn, until it ends or has to: when ctx ends, its
 // client has gone.
-func (c *commandServer) run(ctx context.Context, program commandProgram, words []string) commandAnswer {
+func (c *commandServer) run(ctx context.Context, program commandProgram, args []string) commandAnswer {
 	limit := time.NewTimer(c.timeLimit)
 	defer limit.Stop()
 	select {
@@ -94,7 +94,7 @@ func (c *commandServer) run(ctx context.Context, program commandProgram, words [
 	}
 	defer func() { _ = r.Close() }() // nothing is written to it
 	p := c.launch
-	p.Path, p.Args = program.path, words
+	p.Path, p.Args = program.path, append([]string{program.name}, args...)
 	child, err := launch.Start(p, w)
 	_ = w.Close() // the program has its own
 	if err != nil {
@@ -123,7 +123,7 @@ func (c *commandServer) run(ctx context.Context, program commandProgram, words [
 	answer.output = <-output
 	cut := false
 	select {
-	case <-full: // it may have been, and the program have ended
+	case <-full:
 		cut = true
 	default:
 	}

@@ -192,11 +192,13 @@ func TestCommandClientGone(t *testing.T) {
 func TestCommandSentAhead(t *testing.T) {
 	eachCommandMode(t, func(t *testing.T, o Options) {
 		file := filepath.Join(t.TempDir(), "pids")
-		conn := dialCommand(t, serveCommands(t, o, commandArgs(t, "-time-limit", "1s")...))
-		sayCommand(t, conn, "hang "+file)
+		conn := dialCommand(t, serveCommands(t, o, commandArgs(t)...))
+		sayCommand(t, conn, "until "+file+" "+file+".end")
 		commandPIDs(t, file, 1)
 		sayCommand(t, conn, "start")
-		hearCommand(t, conn, "6begun\n")
+		time.Sleep(2 * commandSlice) // so that it is seen meanwhile; if not, no harm is done
+		commandTell(file + ".end")
+		hearCommand(t, conn, "5done\n")
 		sayCommand(t, conn, "echo x")
 		hearCommand(t, conn, "2")
 		conn.Close()

@@ -3,6 +3,7 @@
 package classic
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -65,6 +66,10 @@ func (c *commandServer) Handle(r *socketserver.Request) error {
 		text, err := s.command()
 		if errors.Is(err, errCommandTooLong) {
 			s.tooLong(text)
+			return nil
+		}
+		if bytes.Contains(text, []byte(" HTTP/")) {
+			s.log.Warn("a browser is no client", "client", s.client) // any page can have one send what it likes
 			return nil
 		}
 		if err != nil || string(text) == commandExit || !s.exchange(string(text)) {
@@ -142,7 +147,7 @@ func (c *commandSession) exchange(text string) bool {
 			select {
 			case c.held <- struct{}{}:
 				defer func() { <-c.held }()
-				a = c.perform(words, program)
+				a = c.perform(program, words[1:])
 			default:
 				a.status = CommandBusy
 			}

@@ -3,6 +3,7 @@
 package classic
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -13,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"example.com/iomux/internal/sys/launch"
@@ -62,15 +64,16 @@ func (c *commandServer) help() string {
 // commandProgram is a program that was allowed.
 type commandProgram struct {
 	path    string // absolute, without symbolic links
+	name    string // what it is told to be called: some files are several programs
 	maxArgs int
 }
 
 // commandName is how programs may be called.
 var commandName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
 
-// commandShells would be what the original is. It is no list of all that run what they
-// are told to.
-var commandShells = []string{"sh", "ash", "bash", "csh", "dash", "fish", "ksh", "mksh", "rbash", "tcsh", "zsh"}
+// commandShells would be what the original is; the last two are shells and all else. It
+// is no list of all that run what they are told to.
+var commandShells = []string{"sh", "ash", "bash", "csh", "dash", "fish", "ksh", "mksh", "rbash", "tcsh", "zsh", "busybox", "toybox"}
 
 // allow takes in the programs, and who they run as.
 func (c *commandServer) allow(f *commandFlags) error {
@@ -125,7 +128,7 @@ func (c *commandServer) allow(f *commandFlags) error {
 func parseAllowed(s string) (name string, p commandProgram, err error) {
 	name, p.path, _ = strings.Cut(s, "=")
 	if !commandName.MatchString(name) {
-		return "", p, fmt.Errorf("want NAME=/PATH[:ARGUMENTS], where NAME has letters, digits, dots, _ and -")
+		return "", p, errors.New("want NAME=/PATH[:ARGUMENTS], where NAME has letters, digits, dots, _ and -")
 	}
 	if i := strings.LastIndexByte(p.path, ':'); i >= 0 {
 		if p.maxArgs, err = strconv.Atoi(p.path[i+1:]); err != nil || p.maxArgs < 0 || p.maxArgs > commandMax {
@@ -134,14 +137,17 @@ func parseAllowed(s string) (name string, p commandProgram, err error) {
 		p.path = p.path[:i]
 	}
 	if !filepath.IsAbs(p.path) || filepath.Clean(p.path) != p.path {
-		return "", p, fmt.Errorf("want the program's absolute path, without . and .. in it")
+		return "", p, errors.New("want the program's absolute path, without . and .. in it")
 	}
-	given := p.path
-	if p.path, err = filepath.EvalSymlinks(given); err != nil {
+	p.name = filepath.Base(p.path)
+	if p.path, err = filepath.EvalSymlinks(p.path); err != nil {
 		return "", p, err
 	}
-	if slices.Contains(commandShells, filepath.Base(given)) || slices.Contains(commandShells, filepath.Base(p.path)) {
-		return "", p, fmt.Errorf("it is a shell, which runs anything")
+	// ls may be a link to busybox, and sh one to dash.
+	real := filepath.Base(p.path)
+	// The name is what the program is called by, and what busybox goes by.
+	if slices.Contains(commandShells, name) || slices.Contains(commandShells, p.name) || slices.Contains(commandShells, real) && real != "busybox" && real != "toybox" {
+		return "", p, errors.New("it is a shell, which runs anything")
 	}
 	return name, p, checkProgram(p.path)
 }
@@ -156,18 +162,29 @@ func checkProgram(path string) error {
 		return fmt.Errorf("%s is no program", path)
 	case info.Mode()&0o022 != 0:
 		return fmt.Errorf("%s can be written by others than its owner (%v)", path, info.Mode())
+	case !trusted(info):
+		return fmt.Errorf("%s belongs to neither root nor this user", path)
 	}
 	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
 		info, err := os.Stat(dir)
 		switch {
 		case err != nil:
 			return err
-		case info.Mode()&0o002 != 0 && info.Mode()&fs.ModeSticky == 0:
-			return fmt.Errorf("everybody can replace what is in %s (%v)", dir, info.Mode())
+		case info.Mode()&0o022 != 0 && info.Mode()&fs.ModeSticky == 0:
+			return fmt.Errorf("others can replace what is in %s (%v)", dir, info.Mode())
+		case !trusted(info):
+			return fmt.Errorf("%s belongs to neither root nor this user", dir)
 		case dir == filepath.Dir(dir):
 			return nil
 		}
 	}
+}
+
+// trusted reports whether a file is root's or this user's, who may run what they like
+// anyway.
+func trusted(info fs.FileInfo) bool {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && (stat.Uid == 0 || int(stat.Uid) == os.Geteuid())
 }
 
 // commandUser is who programs run as; nil is who the server is.

@@ -25,7 +25,9 @@ var logged = Entry{
 	IOTimeout: requestTimeout,
 	setup: func(*flag.FlagSet) func(Options) (*Server, error) {
 		return func(o Options) (*Server, error) {
-			o.say.line("EchoServer: __init__")
+			if o.child == nil {
+				o.say.line("EchoServer: __init__")
+			}
 			class := socketserver.Each(func() socketserver.Handler {
 				o.say.line("EchoRequestHandler: __init__")
 				return echoRequest{o.say}

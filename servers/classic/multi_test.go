@@ -67,6 +67,14 @@ func TestMultiBusy(t *testing.T) {
 		say(t, first, "first")
 		hearAll(t, first, "first")
 		hearAll(t, second, "second")
+		// Those of one server are no matter of another's.
+		silent, next, other := dial(t, s, 2), dial(t, s, 2), dial(t, s, 0)
+		say(t, other, "other\n")
+		hearAll(t, other, "OTHER")
+		say(t, silent, "first")
+		say(t, next, "second")
+		hearAll(t, silent, "first")
+		hearAll(t, next, "second")
 	})
 }
 

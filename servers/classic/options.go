@@ -37,14 +37,17 @@ type Options struct {
 	NoTimeouts bool
 	// Transcript gets the lines that the server's original prints. What clients send
 	// is written so that no terminal obeys it. A slow writer slows the server down, as
-	// it does the original. Default: none.
+	// it does the original. In mode fork what the processes have to say goes to
+	// standard output. Default: none.
 	Transcript io.Writer
 	// Out gets the lines of those that are no servers but play a scene and end:
 	// pair, and multicast with its flag send. Default: Transcript.
 	Out io.Writer
 
-	say    *transcript // nil: there is none
-	limits limits
+	say       *transcript // nil: there is none
+	limits    limits
+	childName string                                         // in mode fork
+	child     func(socketserver.Handler, socketserver.Hooks) // who wants these instead of a server; nil: nobody
 }
 
 // limits are how long requests may take, from IOTimeout.

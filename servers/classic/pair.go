@@ -42,18 +42,15 @@ func playPair(o Options) (*Server, error) {
 	}
 	p := &pairing{sel: sel, say: o.scene(), parent: parent, child: child}
 	s := newServer(o)
-	ctx, stop := context.WithCancel(context.Background())
-	over := make(chan struct{})
-	s.stop = func(context.Context) error {
-		stop()
-		sel.Wake()
-		<-over
-		return nil
+	s.stop = func(ctx context.Context) error { // it ends by itself, as soon as its lines are written
+		select {
+		case <-s.done:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
-	go func() {
-		defer close(over)
-		s.end(p.play(ctx))
-	}()
+	go func() { s.end(p.play()) }()
 	return s, nil
 }
 
@@ -64,8 +61,8 @@ type pairing struct {
 	parent, child int // -1: closed
 }
 
-// play goes on until both sockets are closed, or ctx ends.
-func (p *pairing) play(ctx context.Context) error {
+// play goes on until both sockets are closed.
+func (p *pairing) play() error {
 	p.say.line("in parent, sending message")
 	err := p.send(p.parent, ping)
 	p.say.line("in child, waiting for message")
@@ -75,7 +72,7 @@ func (p *pairing) play(ctx context.Context) error {
 	if err == nil {
 		_, err = p.sel.Register(p.child, iomux.Readable, p.asked)
 	}
-	for err == nil && p.parent >= 0 && ctx.Err() == nil {
+	for err == nil && p.parent >= 0 {
 		err = p.turn()
 	}
 	for _, fd := range []*int{&p.parent, &p.child} {

@@ -21,6 +21,10 @@ func onRequests(o Options, h socketserver.Handler) (*Server, error) {
 
 // withHooks is onRequests with other hooks.
 func withHooks(o Options, h socketserver.Handler, own socketserver.Hooks) (*Server, error) {
+	if o.child != nil {
+		o.child(h, own)
+		return nil, errChild
+	}
 	s := newServer(o)
 	list := &servers{}
 	s.stop = list.shutdown
@@ -46,6 +50,7 @@ func (o Options) socketserver(url string, h socketserver.Hooks) socketserver.Opt
 		IOTimeout:   o.limits.read,
 		MaxThreads:  o.MaxThreads,
 		MaxChildren: o.MaxChildren,
+		Child:       o.childName,
 		Listen:      o.socket(url),
 		Reactor:     o.Reactor,
 		Logger:      o.Reactor.Logger,

@@ -3,10 +3,15 @@
 package classic
 
 import (
+	"flag"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -241,7 +246,7 @@ func TestAnswers(t *testing.T) {
 // The servers of datagrams on requests heed that.
 func TestUpperPorts(t *testing.T) {
 	everywhere(t, "upper", func(t *testing.T, o Options) {
-		o.Listen = []string{"udp://127.0.0.1:0"}
+		o.Listen, o.Reactor.Loops = []string{"udp://127.0.0.1:0"}, 1 // which takes the one that is not answered first
 		s := begin(t, "upper", o)
 		server := dial(t, s, 0).RemoteAddr().(*net.UDPAddr)
 		same, err := net.DialUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 2), Port: server.Port}, server)
@@ -253,7 +258,7 @@ func TestUpperPorts(t *testing.T) {
 		c := dial(t, s, 0)
 		say(t, c, " answered\n")
 		hear(t, c, "ANSWERED")
-		if err := same.SetReadDeadline(time.Now()); err != nil {
+		if err := same.SetReadDeadline(time.Now().Add(50 * time.Millisecond)); err != nil {
 			t.Fatal(err)
 		}
 		if n, err := same.Read(make([]byte, 100)); err == nil {
@@ -277,4 +282,49 @@ func TestGreetingAddress(t *testing.T) {
 		closeWrite(t, c)
 		hearAll(t, c, "connection 127.0.0.1"+port+" at <CTIME> succeed!")
 	})
+}
+
+// Each request has a process of its own, and none of them is the server's.
+func TestForkPIDs(t *testing.T) {
+	leaktest.Check(t)
+	s := begin(t, "fork", Options{})
+	pids := map[string]bool{strconv.Itoa(os.Getpid()): true}
+	for range 3 {
+		c := dial(t, s, 0)
+		say(t, c, "hello")
+		got, err := io.ReadAll(c)
+		pid, said, ok := strings.Cut(string(got), ": ")
+		if err != nil || !ok || said != "hello" || pids[pid] {
+			t.Errorf("got %q, %v; before: %v", got, err, pids)
+		}
+		pids[pid] = true
+	}
+}
+
+// A process gets what its server was started with, and nothing makes it another's.
+func TestChildSettings(t *testing.T) {
+	set := flag.NewFlagSet("", flag.ContinueOnError)
+	set.Bool("on", false, "")
+	set.Bool("off", true, "")
+	set.Duration("time", time.Second, "")
+	set.String("same", "x", "")
+	if err := set.Parse([]string{"-on", "-off=false", "-time", "1m"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := setFlags(set); !slices.Equal(got, []string{"-off=false", "-on=true", "-time=1m0s"}) {
+		t.Errorf("%q", got)
+	}
+	h, o := childServer(`{"Server":"upper","Flags":["-exact=true"],"Request":1000}`)
+	if hooks, ok := o.Hooks.(hooks); h == nil || !ok || hooks.limits.request != 1000 {
+		t.Errorf("%v, %+v", h, o)
+	}
+	for _, name := range []string{"", "{}", `{"Server":"nobody"}`, `{"Server":"upper","Flags":["-frob"]}`, `{"Server":"upper"`, `{"Server":"echo"}`, `{"Server":"thread"}`} {
+		if h, _ := childServer(name); h != nil {
+			t.Errorf("%s has a handler", name)
+		}
+	}
+	t.Setenv(childVariable, "no list")
+	if names := childNames(); names != nil {
+		t.Errorf("%q", names)
+	}
 }

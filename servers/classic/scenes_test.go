@@ -3,9 +3,11 @@
 package classic
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strings"
 	"testing"
 
@@ -34,18 +36,26 @@ response from child: b'pong'
 	})
 }
 
-// It can be ended before.
-func TestPairEndsEarly(t *testing.T) {
-	overBackends(t, func(t *testing.T, o Options) {
-		for range 50 {
-			s := begin(t, "pair", o)
-			end(t, s)
-			<-s.Done()
-			if err := s.Err(); err != nil {
-				t.Error(err)
-			}
-		}
-	})
+// blocked is a writer that takes nothing until it is let go.
+type blocked chan struct{}
+
+func (b blocked) Write(p []byte) (int, error) {
+	<-b
+	return len(p), nil
+}
+
+// Nobody waits longer for its end than they want to.
+func TestPairIsSlow(t *testing.T) {
+	leaktest.Check(t)
+	out := make(blocked)
+	s := begin(t, "pair", Options{Out: out})
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := s.Shutdown(ctx); !errors.Is(err, context.Canceled) || s.Err() != nil {
+		t.Errorf("%v, %v", err, s.Err())
+	}
+	close(out)
+	end(t, s)
 }
 
 // group is a free address of the tutorial's group.
@@ -199,5 +209,24 @@ func TestScenesFail(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		})
+	}
+}
+
+// A server whose second address is taken does not stay at its first.
+func TestSecondAddressFails(t *testing.T) {
+	leaktest.Check(t)
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	for _, name := range []string{"echo", "upper", "multi"} {
+		o := Options{Listen: []string{"tcp://127.0.0.1:0", "unix://" + socketPath(t), "tcp://" + taken.Addr().String()}}
+		if _, err := setup(t, name)(o); !errors.Is(err, unix.EADDRINUSE) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := os.Stat(strings.TrimPrefix(o.Listen[1], "unix://")); err == nil {
+			t.Errorf("%s has left its file", name)
+		}
 	}
 }

@@ -49,6 +49,9 @@ func (e Entry) Setup(flags *flag.FlagSet) Start {
 	start := e.setup(flags)
 	return func(o Options) (*Server, error) {
 		o, err := o.complete(e)
+		if err == nil && o.Mode == socketserver.Forking {
+			o.childName, err = childName(childSettings{e.Name, setFlags(flags), o.say != nil, o.limits.request})
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -56,23 +59,29 @@ func (e Entry) Setup(flags *flag.FlagSet) Start {
 	}
 }
 
-// table is all servers, a line each, by their names.
-var table = []Entry{
-	bare,
-	binary,
-	chat,
-	echo,
-	fork,
-	greeting,
-	logged,
-	menu,
-	multi,
-	multicast,
-	pair,
-	quit,
-	thread,
-	timestamp,
-	upper,
+// table is all servers, a line each, by their names. It is filled in by init, for they
+// refer to it: a process of mode fork looks its server up there.
+var table []Entry
+
+func init() {
+	table = []Entry{
+		bare,
+		binary,
+		chat,
+		command,
+		echo,
+		fork,
+		greeting,
+		logged,
+		menu,
+		multi,
+		multicast,
+		pair,
+		quit,
+		thread,
+		timestamp,
+		upper,
+	}
 }
 
 // Servers are all there are, in the order of their names.

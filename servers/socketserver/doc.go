@@ -43,6 +43,8 @@
 //	process_request in the serving thread      hooks about a request run where it does
 //	a thread for each request, unbounded       MaxThreads, and clients wait
 //	daemon_threads or block_on_close           DaemonThreads, in all modes
+//	a child is a copy of its parent            the program begun anew: Main, Register
+//	max_children may be passed by one          it is not
 //	the last child blocks the server           clients wait in the kernel's queue
 //	server_close may wait for ever             it closes those who wait for input
 //	a Unix socket's file stays                 it goes with the server, if it is still its own

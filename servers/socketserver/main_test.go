@@ -22,7 +22,10 @@ import (
 	"example.com/iomux/reactor"
 )
 
-func TestMain(m *testing.M) { leaktest.Main(m) }
+func TestMain(m *testing.M) {
+	Main()
+	os.Exit(leaktest.Main(m))
+}
 
 // patience bounds what must happen in the end.
 const patience = 20 * time.Second

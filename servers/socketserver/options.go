@@ -76,6 +76,18 @@ type Options struct {
 	// MaxChildren is the same of processes in mode Forking: max_children.
 	// Default: 40.
 	MaxChildren int
+	// Child is the name by which Register knows what serves requests in mode Forking,
+	// which needs it; the handler that New gets is not used then. See Main.
+	Child string
+	// ChildTimeout is how long a request may take in mode Forking. Then the child is
+	// killed, with the group of processes that it leads. Default: as long as it
+	// wants. (Python's timeout, 300 in ForkingMixIn, is that of handle_request.)
+	ChildTimeout time.Duration
+	// Pool has MaxChildren processes started when the server first serves. Each takes
+	// one request after the other, and is replaced when it dies. Unlike one that was
+	// started for a request, such a process knows what earlier handlers have left
+	// in its variables.
+	Pool bool
 	// DaemonThreads has Close not wait for requests, in any mode: daemon_threads,
 	// and block_on_close turned off.
 	DaemonThreads bool
@@ -145,10 +157,15 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("socketserver: %w: PollInterval is %v, want a positive duration", reactor.ErrOption, o.PollInterval)
 	case o.IOTimeout < 0:
 		return o, fmt.Errorf("socketserver: %w: IOTimeout is %v, want a positive duration or 0 for none", reactor.ErrOption, o.IOTimeout)
+	case o.ChildTimeout < 0:
+		return o, fmt.Errorf("socketserver: %w: ChildTimeout is %v, want a positive duration or 0 for none", reactor.ErrOption, o.ChildTimeout)
 	case o.OnInput && o.Mode != Loop:
 		return o, fmt.Errorf("socketserver: %w: OnInput is for mode %q", reactor.ErrOption, Loop)
 	case o.Listen.Gate != nil || o.Listen.Balance != "":
 		return o, fmt.Errorf("socketserver: %w: Listen.Gate and Listen.Balance are the server's", reactor.ErrOption)
+	}
+	if _, ok := registered(o.Child); o.Mode == Forking && !ok {
+		return o, fmt.Errorf("socketserver: %w: Child is %q, which is not registered; mode %q needs one, see Main", reactor.ErrOption, o.Child, Forking)
 	}
 	o.Reactor.Backlog = o.RequestQueueSize
 	o.Reactor.Logger = o.Logger

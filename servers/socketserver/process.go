@@ -28,6 +28,10 @@ func (s *Server) streams() reactor.Handler {
 func (s *Server) serveStream(c *reactor.Stream) error {
 	r := s.begin(c.RemoteAddr())
 	r.conn, r.waiter = c, c
+	if s.options.Mode == Forking {
+		f := &forkConn{server: s, stream: c}
+		r.conn, r.waiter = f, f
+	}
 	s.serve(r)
 	return io.EOF // the connection ends
 }
@@ -50,7 +54,12 @@ func (s *Server) request(client net.Addr) *Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.number++
-	return &Request{server: s, client: client, number: s.number + 1}
+	r := &Request{server: s, client: client, number: s.number + 1}
+	if one := s.single; one != nil && one.took > 0 && !one.begun {
+		one.begun = true
+		r.single = one
+	}
+	return r
 }
 
 // serve calls the hooks about a request in their order.
@@ -63,7 +72,7 @@ func (s *Server) serve(r *Request) {
 		if !r.done {
 			s.shutdownRequest(r)
 		}
-		s.finished(abort)
+		s.finished(r, abort)
 	}()
 	h := s.options.Hooks
 	if err := guard(func() error { return h.GetRequest(r) }); err != nil {
@@ -75,7 +84,7 @@ func (s *Server) serve(r *Request) {
 	err := guard(func() error { verified = h.VerifyRequest(r); return nil })
 	if err == nil && verified {
 		if s.options.Mode == Threading && r.conn != nil {
-			s.started()
+			s.started(r)
 		}
 		err = guard(func() error { return h.ProcessRequest(r) })
 	}
@@ -138,30 +147,35 @@ func (s *Server) finish(r *Request) (err error) {
 }
 
 // started takes in that a request runs on its own.
-func (s *Server) started() {
+func (s *Server) started(r *Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.served(nil)
+	r.single.end(nil)
 }
 
 // finished takes in that a request is over.
-func (s *Server) finished(abort error) {
+func (s *Server) finished(r *Request, abort error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.requests--
 	if abort != nil {
 		s.stop(abort)
 	}
-	s.served(abort)
+	r.single.end(abort)
+	s.fewer()
+	select {
+	case s.actions <- struct{}{}:
+	default: // ServiceActions is to be called already
+	}
+}
+
+// fewer does what has waited for there to be less requests; mu is held.
+func (s *Server) fewer() {
 	if s.requests == 0 && s.idle != nil {
 		close(s.idle)
 		s.idle = nil
 	}
 	s.resume()
-	select {
-	case s.actions <- struct{}{}:
-	default: // ServiceActions is to be called already
-	}
 }
 
 // datagrams serves datagrams in the reactor.
@@ -196,6 +210,9 @@ const maxUDP = 65507
 
 // answer sends p to who sent the datagram.
 func (r *Request) answer(p []byte) error {
+	if r.send != nil {
+		return r.send(p)
+	}
 	if r.peer.Addr.IsValid() && len(p) > maxUDP {
 		return &net.OpError{Op: "write", Net: "udp", Addr: r.client, Err: unix.EMSGSIZE}
 	}

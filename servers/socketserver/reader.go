@@ -112,17 +112,13 @@ func (r *Request) Read(p []byte) (int, error) {
 	return r.Reader().Read(p)
 }
 
-// slicer is a connection that needs no buffer to find the end of a line.
-type slicer interface {
-	ReadSlice(delim byte, limit int) ([]byte, error)
-}
-
-// slicer is the connection, if it is one and Reader was not called.
-func (r *Request) slicer() slicer {
+// slicer is the connection if it needs no buffer to find the end of a line. One that
+// SetConn has put in its place may only look as if.
+func (r *Request) slicer() *reactor.Stream {
 	if r.in != nil {
 		return nil
 	}
-	s, _ := r.conn.(slicer)
+	s, _ := r.conn.(*reactor.Stream)
 	return s
 }
 
@@ -158,19 +154,20 @@ func (r *Request) ReadLine() ([]byte, error) {
 }
 
 // slice is ReadLine without a buffer.
-func (r *Request) slice(s slicer, limit int) ([]byte, error) {
+func (r *Request) slice(s *reactor.Stream, limit int) ([]byte, error) {
 	if err := r.mayReceive(); err != nil {
 		return nil, err
 	}
 	line, err := s.ReadSlice('\n', limit)
+	r.long = append(r.long[:0], line...) // the loop's, which needs its place when the handler waits
 	switch {
-	case errors.Is(err, io.EOF) && len(line) > 0:
-		return line, nil
+	case err == nil || errors.Is(err, io.EOF) && len(line) > 0:
+		return r.long, nil
 	case errors.Is(err, reactor.ErrReadLimit):
 		return nil, fmt.Errorf("socketserver: read from %s: %w (%d bytes at most)", r.name(), ErrLineTooLong, limit)
 	}
 	r.timedOut = errors.Is(err, os.ErrDeadlineExceeded)
-	return line, err
+	return nil, err
 }
 
 // Recv is one read of the connection, past the buffer of Read, of n bytes at most, as

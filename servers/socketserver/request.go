@@ -33,9 +33,11 @@ type Request struct {
 	packet    []byte // of a datagram
 	socket    *reactor.PacketConn
 	peer      reactor.Peer
+	send      func([]byte) error // in a child, instead of socket and peer
 	truncated bool
-	done      bool // it is closed
-	handed    bool // to a goroutine, which ends it
+	done      bool    // it is closed
+	handed    bool    // to a goroutine, which ends it
+	single    *single // the HandleRequest that waits for it; nil: none
 }
 
 // waiter is what a coroutine of the reactor offers.

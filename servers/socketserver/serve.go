@@ -22,12 +22,22 @@ type serving struct {
 	over  bool          // stop is closed
 }
 
-// single is a HandleRequest that runs.
+// single is a HandleRequest that runs. Server.mu guards its fields.
 type single struct {
-	took int           // how many requests were accepted for it
-	done chan struct{} // closed when the request is, as far as HandleRequest waits for it
-	err  error         // of Abort
-	over bool          // done is closed
+	took  int           // how many requests were accepted for it
+	begun bool          // there is a Request of it
+	done  chan struct{} // closed when that is as far as HandleRequest waits for it
+	back  chan struct{} // holds one: what was accepted will not be served after all
+	err   error         // of Abort
+	over  bool          // done is closed
+}
+
+// end has HandleRequest return err. Of nobody's request it does nothing.
+func (one *single) end(err error) {
+	if one != nil && !one.over {
+		one.over, one.err = true, err
+		close(one.done)
+	}
 }
 
 // gate decides how many requests the reactor takes.
@@ -46,27 +56,44 @@ func (g gate) Room() int {
 func (g gate) Took(n int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.single != nil {
-		g.single.took += n
+	if one := g.single; one != nil {
+		if one.took += n; one.took <= 0 {
+			select {
+			case one.back <- struct{}{}:
+			default:
+			}
+		}
 	}
 	if g.options.Mode == Threading && g.listener != nil {
 		g.requests += n // the goroutine would count too late
 	}
+	if n < 0 {
+		g.fewer()
+	}
 }
 
-// unbounded is what a loop takes at a time: more than there are.
-const unbounded = 1 << 20
+const (
+	// unbounded is how many connections there may be in mode Loop: more than there are
+	// descriptors.
+	unbounded = 1 << 30
+	// mostDatagrams is the same of datagrams, which anybody can send without end: with
+	// a coroutine each, some 80 MB.
+	mostDatagrams = 8192
+)
 
 // room is how many requests may be taken; mu is held.
 func (s *Server) room() int {
 	room := unbounded
+	if s.packets != nil {
+		room = mostDatagrams - s.requests
+	}
 	switch s.options.Mode {
 	case Sync:
 		room = 1 - s.requests
 	case Threading:
 		room = s.options.MaxThreads - s.requests
 	case Forking:
-		room = s.options.MaxChildren - s.requests - s.children.count()
+		room = s.children.room(&s.options) - s.requests
 	}
 	switch {
 	case s.serving != nil && !s.serving.over:
@@ -138,6 +165,7 @@ func (s *Server) start(what string, set func()) error {
 		return fmt.Errorf("socketserver: %s %s: %w", what, s.url, ErrServing)
 	}
 	set()
+	s.beginPool()
 	s.resume()
 	return nil
 }
@@ -151,8 +179,8 @@ func (s *Server) stop(err error) {
 }
 
 // Shutdown has ServeForever return and waits until it has, or until ctx ends, whose
-// error it returns then. It accepts no more; requests that run go on, so that a handler
-// may call it too. When nothing serves it does nothing, and does not keep a later
+// error it returns then. It accepts no more, but for what is being accepted in that very
+// moment; requests that run go on, so that a handler may call it too. When nothing serves it does nothing, and does not keep a later
 // ServeForever from serving, as it does in Python.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
@@ -173,10 +201,11 @@ func (s *Server) Shutdown(ctx context.Context) error {
 // HandleRequest serves one request: it waits for it for as long as Options.Timeout and
 // ctx say, and in modes Loop and Sync until it is served, in the others until it runs.
 // handled is false if none came: then the hook HandleTimeout has been called, or ctx has
-// ended. A request that was refused counts. Errors: ctx's, of Abort, ErrServing,
-// reactor.ErrClosed.
+// ended. A request that was refused counts, and one that came in that very moment is
+// served though nobody waits for it. Errors: ctx's, of Abort, ErrServing,
+// reactor.ErrClosed, also when Close is called meanwhile.
 func (s *Server) HandleRequest(ctx context.Context) (handled bool, err error) {
-	one := &single{done: make(chan struct{})}
+	one := &single{done: make(chan struct{}), back: make(chan struct{}, 1)}
 	if err := s.start("handle a request of", func() { s.single = one }); err != nil {
 		return false, err
 	}
@@ -190,30 +219,31 @@ func (s *Server) HandleRequest(ctx context.Context) (handled bool, err error) {
 	case d < 0:
 		looked = s.look()
 	}
-	late := false
-	select {
-	case <-one.done:
-	case <-timeout:
-		late = true
-	case <-looked:
-		late = true
-	case <-ctx.Done():
-		if !s.giveUp(one) {
-			return false, ctx.Err()
+	late, ctxDone := false, ctx.Done()
+	for {
+		select {
+		case <-one.done:
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.single = nil
+			return one.took > 0, one.err
+		case <-timeout:
+			late, timeout = true, nil
+		case <-looked:
+			late, looked = true, nil
+		case <-ctxDone:
+			ctxDone = nil
+		case <-one.back:
 		}
-		<-one.done
-	}
-	if late {
-		if !s.giveUp(one) {
+		switch {
+		case (late || ctxDone == nil) && s.giveUp(one): // there is one, and it will end
+		case late:
 			s.options.Hooks.HandleTimeout(s)
 			return false, nil
+		case ctx.Err() != nil:
+			return false, ctx.Err()
 		}
-		<-one.done
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.single = nil
-	return true, one.err
 }
 
 // look returns a channel that is closed when the loop has looked for a request once
@@ -236,17 +266,9 @@ func (s *Server) look() <-chan struct{} {
 func (s *Server) giveUp(one *single) (took bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if one.took > 0 {
+	if one.took > 0 || one.over {
 		return true
 	}
 	s.single = nil
 	return false
-}
-
-// served takes in that a request is as far as HandleRequest waits for it; mu is held.
-func (s *Server) served(err error) {
-	if one := s.single; one != nil && one.took > 0 && !one.over {
-		one.over, one.err = true, err
-		close(one.done)
-	}
 }

@@ -29,7 +29,9 @@ type Server struct {
 	packets  *reactor.PacketListener // of datagrams
 	socket   *os.File                // a duplicate, for Fd; nil: none
 	closed   bool
-	patience context.Context // of CloseWithin; nil: none
+	patience context.Context // of Close
+	cut      func()          // ends patience
+	drained  chan struct{}   // closed when Close need not wait any more
 	serving  *serving        // nil: ServeForever does not run
 	single   *single         // nil: HandleRequest does not run
 	requests int             // that run
@@ -38,6 +40,7 @@ type Server struct {
 	idle     chan struct{}   // closed when no request runs; nil: nobody waits
 	actions  chan struct{}   // holds one: ServiceActions is to be called
 	children children
+	child    *child // of which this is the server; nil: this is the parent
 }
 
 // New makes a server of a URL, as reactor.Group.Listen or ListenPacket take it:
@@ -60,7 +63,8 @@ func New(address string, h Handler, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{options: o, handler: h, url: address, group: group, actions: make(chan struct{}, 1)}
+	s := &Server{options: o, handler: h, url: address, group: group, actions: make(chan struct{}, 1), drained: make(chan struct{})}
+	s.patience, s.cut = context.WithCancel(context.Background())
 	if o.NoBind {
 		return s, nil
 	}
@@ -194,6 +198,8 @@ func (s *Server) Addr() net.Addr {
 		return s.listener.Addr()
 	case s.packets != nil:
 		return s.packets.Addr()
+	case s.child != nil:
+		return s.child.addr
 	}
 	return nil
 }
@@ -217,33 +223,47 @@ func (s *Server) Fd() int {
 }
 
 // Stats are the counters of the server's loops.
-func (s *Server) Stats() reactor.Stats { return s.group.Stats() }
+func (s *Server) Stats() reactor.Stats {
+	if s.child != nil {
+		return reactor.Stats{} // it has no loops
+	}
+	return s.group.Stats()
+}
 
-// Close ends the server: server_close. ServeForever returns, the socket is closed, with
-// the file of a Unix one, and Close waits until the requests that run have ended; those
-// that wait for input from their client are closed, which in Python may keep the server
-// for ever. With Options.DaemonThreads it does not wait. Closing twice is fine.
+// Close ends the server: server_close. ServeForever and HandleRequest return, the socket
+// is closed, with the file of a Unix one, and Close waits until the requests that run have
+// ended; those that wait for input from their client are closed, which in Python may keep
+// the server for ever. With Options.DaemonThreads it does not wait. A handler must not
+// call it, for it would wait for itself; it can have a goroutine do so. Closing twice is
+// fine.
 func (s *Server) Close() error { return s.options.Hooks.ServerClose(s) }
 
 // CloseWithin is Close for as long as ctx lasts. Then the requests that are left are
-// cut, and the error is ctx's.
+// cut, also those that an earlier Close waits for, and the error is ctx's.
 func (s *Server) CloseWithin(ctx context.Context) error {
-	s.mu.Lock()
-	s.patience = ctx
-	s.mu.Unlock()
-	return s.Close()
+	defer context.AfterFunc(ctx, s.cut)()
+	err := s.Close()
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return fmt.Errorf("%w (%w)", err, ctx.Err())
+	}
+	return err
 }
 
 // end is the default of ServerClose.
 func (s *Server) end() error {
 	s.mu.Lock()
 	s.stop(nil)
-	first, ctx := !s.closed, s.patience
+	if one := s.single; one != nil && one.took == 0 {
+		one.end(fmt.Errorf("socketserver: handle a request of %s: %w", s.url, reactor.ErrClosed))
+	}
+	first := !s.closed
 	s.closed = true
+	s.children.closing()
 	listener, packets, socket := s.listener, s.packets, s.socket
 	s.socket = nil
 	s.mu.Unlock()
 	if !first {
+		<-s.drained
 		return nil
 	}
 	var err error
@@ -254,30 +274,32 @@ func (s *Server) end() error {
 		listener.Close()
 	}
 	if s.options.DaemonThreads {
-		go func() { _ = s.drain(context.Background(), packets) }() // as long as the process lasts
+		close(s.drained)                     // as far as anybody waits for it
+		go func() { _ = s.drain(packets) }() // as long as the process lasts
 		return err
 	}
-	if ctx == nil {
-		ctx = context.Background()
-	}
-	return errors.Join(err, s.drain(ctx, packets))
+	defer close(s.drained)
+	return errors.Join(err, s.drain(packets))
 }
 
 // drain waits for the requests and ends the loops. Those of datagrams have to answer
 // first, which needs the socket.
-func (s *Server) drain(ctx context.Context, packets *reactor.PacketListener) error {
+func (s *Server) drain(packets *reactor.PacketListener) error {
 	var err error
+	ctx := s.patience
 	if packets != nil {
 		packets.Pause()
 		err = s.wait(ctx)
 		packets.Close()
 	}
-	err = errors.Join(err, s.endChildren(ctx))
 	if down := s.group.Shutdown(ctx); err == nil {
 		err = down
 	}
 	if err == nil {
 		err = s.wait(ctx)
+	}
+	if ended := s.endChildren(ctx); err == nil {
+		err = ended
 	}
 	s.options.Hooks.CollectChildren(s)
 	return err

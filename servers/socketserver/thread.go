@@ -15,9 +15,9 @@ func (s *Server) serveThread(c *reactor.NetConn) error {
 // thread is the default of ProcessRequest for a datagram in mode Threading.
 func (s *Server) thread(r *Request) {
 	r.handed, r.waiter = true, nil
-	s.started()
+	s.started(r)
 	go func() {
-		defer s.finished(nil)
+		defer s.finished(r, nil)
 		_ = guard(func() error { return s.options.Hooks.ProcessRequestThread(r) }) // it has told HandleError
 	}()
 }
