@@ -135,7 +135,7 @@ func TestOpenSSLClient(t *testing.T) {
 			d.until("hello\n")
 			large := make([]byte, 1<<19)
 			_, _ = rand.NewChaCha8([32]byte{1}).Read(large) // never fails
-			large = []byte(hex.EncodeToString(large)) // which has no letters that are commands
+			large = []byte(hex.EncodeToString(large))       // which has no letters that are commands
 			go func() { _, _ = d.in.Write(large) }()
 			got := make([]byte, len(large))
 			if _, err := io.ReadFull(d.out, got); err != nil || !bytes.Equal(got, large) {

@@ -44,6 +44,7 @@ type Conn struct {
 	dirty    bool // in loop.dirty
 	abort    bool // reset the connection instead of ending it
 	busy     bool // a coroutine is at work, for which the end of the group waits
+	again    bool // what Data left unused is to be brought to it again
 	unsure   bool // it lingers only until the peer's kernel has confirmed all
 }
 
@@ -239,6 +240,7 @@ func (c *Conn) PauseReading() {
 // kept Data from using it.
 func (c *Conn) ResumeReading() {
 	if c.paused && c.in != nil {
+		c.again = true
 		_ = c.Post(c.redeliver) // the loop takes functions while it has connections
 	}
 	c.paused = false
@@ -246,6 +248,10 @@ func (c *Conn) ResumeReading() {
 }
 
 func (c *Conn) redeliver() {
+	c.again = false
+	if c.draining {
+		_ = c.Post(c.drain) // which may have waited for this
+	}
 	if c.in != nil && c.state == connOpen && !c.paused {
 		c.deliver(nil)
 	}

@@ -21,7 +21,7 @@ func (c *Conn) read(hungUp bool) {
 		switch {
 		case errno == unix.EAGAIN:
 			l.counts.Again++
-			if c.draining && !c.busy {
+			if c.draining && !c.busy && !c.again {
 				c.Close()
 			}
 			return
@@ -30,6 +30,8 @@ func (c *Conn) read(hungUp bool) {
 		case errno != 0:
 			c.fail("read", errno)
 			return
+		case n == 0 && c.again:
+			return // the rest comes first, and the end is still there after that
 		case n == 0:
 			if c.end(); c.draining && !c.busy {
 				c.Close()
@@ -67,11 +69,17 @@ func (c *Conn) receive(buf []byte) (int, sys.Errno) {
 	return sys.Read(int(c.fd), buf)
 }
 
-// end takes in that the peer has sent all.
+// end takes in that the socket has come to its end.
 func (c *Conn) end() {
-	if s := c.service.tls; s != nil && s.cut() {
+	if s := c.service.tls; s != nil {
+		s.cut()
 		return
 	}
+	c.endInput()
+}
+
+// endInput takes in that the peer has sent all.
+func (c *Conn) endInput() {
 	c.ended = true
 	if c.service.half != nil && c.state == connOpen {
 		c.service.half.HalfClosed(c)

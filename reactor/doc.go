@@ -52,6 +52,14 @@
 // [Conn.Abort] resets it. [Group.Shutdown] closes all, in order as long as there is
 // time.
 //
+// # TLS
+//
+// With [ListenOptions].TLS or [DialOptions].TLS a connection comes to its handler when
+// it has shaken hands, and brings and takes plaintext; [Conn.TLS] has what was agreed
+// on. It is crypto/tls, on the loop. Bounds are then those of the ciphertext; the
+// peer's close_notify is its end of file, and an end of file without that the error
+// io.ErrUnexpectedEOF. Close, CloseWrite and Shutdown send close_notify.
+//
 // # Who may call what
 //
 // Handlers and all methods of Conn, PacketConn and Timer run on the connection's

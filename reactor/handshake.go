@@ -100,7 +100,7 @@ func (s *secure) established() {
 	s.done = true
 	s.loop.counts.Handshakes++
 	s.service = *s.from
-	s.service.tls, s.service.derived, s.service.dial, s.from = s, nil, nil, nil
+	s.tls, s.derived, s.dial, s.from = s, nil, nil, nil
 	c.active = s.loop.now()
 	if d != nil {
 		d.finish()
@@ -177,7 +177,7 @@ func (w *wire) Write(p []byte) (int, error) {
 // Await implements Awaiter. What the peer sends meanwhile waits in the kernel.
 func (w *wire) Await(f func() error) error {
 	c, co := w.s.conn, w.s.co
-	if co == nil {
+	if co == nil || c.loop().inside != co {
 		return fmt.Errorf("reactor: await: %w", ErrCoroutine)
 	}
 	c.paused = true

@@ -73,11 +73,10 @@ func (n *NetConn) ask(op string, f func() error) error {
 // work from then on.
 func (n *NetConn) own() {
 	n.in.mu.Lock()
+	defer n.in.mu.Unlock()
 	n.in.owned = true
 	n.in.draining = n.loop.draining
-	n.in.mu.Unlock()
 	n.conn.busy = true
-	n.look()
 }
 
 // Close ends the connection: what was written is still sent, and all who wait are
@@ -101,7 +100,8 @@ func (n *NetConn) close() (first bool) {
 	return first
 }
 
-// hangUp is the loop's part of Close.
+// hangUp is the loop's part of Close. Who has asked it to flush may not have come to it
+// yet, and another's Write relies on that.
 func (n *NetConn) hangUp() {
 	n.flush()
 	n.conn.busy = false

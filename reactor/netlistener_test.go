@@ -230,6 +230,35 @@ func TestListenConnManyAccept(t *testing.T) {
 	})
 }
 
+// One signal may stand for several connections: who takes one passes it on.
+func TestListenConnPassesOn(t *testing.T) {
+	everywhere(t, func(t *testing.T, o Options) {
+		g, ln := listenConn(t, o)
+		for range 3 {
+			c, err := net.Dial("tcp", ln.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+		}
+		until(t, g.loops[0], "all are in the queue", func() bool { return len(ln.queue) == 3 })
+		<-ln.ready
+		for left := 2; left >= 0; left-- {
+			c, err := ln.take()
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = c.Close()
+			if signals := len(ln.ready); signals != min(left, 1) {
+				t.Errorf("%d signals for %d connections", signals, left)
+			}
+			if left > 0 {
+				<-ln.ready
+			}
+		}
+	})
+}
+
 // Shutdown wakes who accepts, and closes the connections that nobody has taken, or
 // whose owner waits for input.
 func TestListenConnShutdown(t *testing.T) {
@@ -408,6 +437,46 @@ func TestDialConn(t *testing.T) {
 		if n, err := g.DialConn(t.Context(), address, DialOptions{}); n != nil || !errors.Is(err, ErrClosed) {
 			t.Errorf("after the end: %v", err)
 		}
+	})
+}
+
+// A connection that is there by the time that its DialConn is cancelled is closed.
+func TestDialConnCancelledTooLate(t *testing.T) {
+	everywhere(t, func(t *testing.T, o Options) {
+		g, _ := openGroup(t, o)
+		l := g.loops[0]
+		path := socketPath(t)
+		std, err := net.Listen("unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer std.Close()
+		ctx, cancel := context.WithCancel(t.Context())
+		goOn := standStill(t, l)
+		failed := later(func() error { _, err := g.DialConn(ctx, "unix://"+path, DialOptions{}); return err })
+		cancel()
+		for end := time.Now().Add(patience); ; runtime.Gosched() {
+			l.mu.Lock()
+			posts := len(l.posted)
+			l.mu.Unlock()
+			if posts == 2 { // to begin, which connects at once, and to cancel
+				break
+			}
+			if time.Now().After(end) {
+				t.Fatal("it does not cancel")
+			}
+		}
+		goOn()
+		if err := receive(t, failed); !errors.Is(err, ErrCanceled) {
+			t.Errorf("got %v", err)
+		}
+		peer, err := std.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer peer.Close()
+		within(t, peer)
+		expectEnd(t, peer)
 	})
 }
 

@@ -68,9 +68,6 @@ func (c *Conn) lost() {
 		return
 	}
 	var one [1]byte
-	if s := c.service.tls; s != nil && s.due() {
-		return // that is input
-	}
 	if n, errno := sys.Peek(int(c.fd), one[:]); n == 0 && errno == 0 && !c.ended {
 		l := c.loop()
 		l.current = c

@@ -53,8 +53,8 @@ const (
 	maxPlain   = 16 << 10
 )
 
-// shakeTime is how long a handshake may take where Timeouts.Handshake does not say:
-// a peer far away needs two round trips, and a busy one a second for its key.
+// shakeTime is how long a handshake may take where Timeouts.Handshake does not say: a
+// lost segment or two on the way round the earth, but no more for who says nothing.
 const shakeTime = 10 * time.Second
 
 // newSecure puts TLS under a connection whose service asks for it.
@@ -66,7 +66,7 @@ func newSecure(c *Conn, base *service) *secure {
 	if s.timeouts.Handshake == 0 {
 		s.timeouts.Handshake = shakeTime
 	}
-	s.service.tls, s.handler, s.wire.s = s, s, s
+	s.tls, s.handler, s.wire.s = s, s, s
 	if base.dial == nil {
 		s.session = tls.Server(&s.wire, base.config)
 	} else {
@@ -122,6 +122,8 @@ func (s *secure) advance() {
 		switch n := whole(s.rest); {
 		case s.co != nil && s.co.over:
 			s.established()
+		case s.err != nil && s.conn.again:
+			return // the rest comes first
 		case s.err != nil:
 			s.stop()
 		case n == 0:
@@ -171,24 +173,26 @@ func (s *secure) decrypt() {
 
 // stop is called when no more plaintext will come.
 func (s *secure) stop() {
-	if errors.Is(s.err, io.EOF) {
-		s.conn.end()
+	if c := s.conn; errors.Is(s.err, io.EOF) {
+		if c.endInput(); c.draining && !c.busy {
+			c.Close()
+		}
 		return
 	}
 	s.fail(fmt.Errorf("reactor: read from %v: %w", s.conn.name(), s.err))
 }
 
-// cut is told of the socket's end of file, and reports whether that comes without
-// the peer's close_notify: then somebody else may have sent it, and what was to come
-// is not known. What waits is still sent.
-func (s *secure) cut() bool {
+// cut is told of the socket's end of file. If the peer has not sent close_notify,
+// somebody else may have made that end, and what was to come is not known. What waits
+// to be sent is sent.
+func (s *secure) cut() {
 	c := s.conn
+	if s.due() {
+		if s.feed(nil); s.due() || !c.reading() {
+			return // the end is still there when reading goes on
+		}
+	}
 	switch {
-	case errors.Is(s.err, io.EOF):
-		return false
-	case s.co != nil && s.co.over:
-		s.established()
-		return !c.reading() || s.cut()
 	case s.done:
 		c.ended, s.half = true, nil
 		s.reason = fmt.Errorf("reactor: read from %v: %w", c.name(), io.ErrUnexpectedEOF)
@@ -200,7 +204,6 @@ func (s *secure) cut() bool {
 		s.advance()
 		s.feeding = false
 	}
-	return true
 }
 
 // fail ends the connection. An alert that crypto/tls has written is sent, and the

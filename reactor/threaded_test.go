@@ -270,36 +270,43 @@ func TestThreadedDrains(t *testing.T) {
 	})
 }
 
+// floodThreaded is a connection whose goroutine reads only when goOn is closed, and then
+// all. So much has arrived that the loop reads no more, and some is in the kernel.
+func floodThreaded(t *testing.T, o Options) (g *Group, n *NetConn, c *net.TCPConn, sent int, goOn chan struct{}, got chan int) {
+	t.Helper()
+	goOn, got = make(chan struct{}), make(chan int, 1)
+	conns := make(chan *NetConn, 1)
+	g, ln, _ := serve(t, o, Threaded(func(c *NetConn) error {
+		conns <- c
+		<-goOn
+		n, err := io.Copy(io.Discard, c)
+		got <- int(n)
+		return err
+	}))
+	c = dial(t, ln)
+	n = receive(t, conns)
+	until(t, g.loops[0], "it is full, and some in the kernel", func() bool {
+		if n.in.full && inputOf(t, n.conn) > 0 {
+			return true
+		}
+		k, err := c.Write(make([]byte, 16<<10))
+		sent += k
+		return err != nil
+	})
+	until(t, g.loops[0], "all has arrived", func() bool { return n.in.data.size+inputOf(t, n.conn) == sent })
+	return g, n, c, sent, goOn, got
+}
+
 // A drain waits for what a busy connection has not read yet, in the kernel too.
 func TestThreadedDrainsWhatHasArrived(t *testing.T) {
 	everywhere(t, func(t *testing.T, o Options) {
-		goOn, got := make(chan struct{}), make(chan int64, 1)
-		conns := make(chan *NetConn, 1)
-		g, ln, _ := serve(t, o, Threaded(func(c *NetConn) error {
-			conns <- c
-			<-goOn
-			n, err := io.Copy(io.Discard, c)
-			got <- n
-			return err
-		}))
-		c := dial(t, ln)
-		n := receive(t, conns)
-		sent := 0
-		until(t, g.loops[0], "it is full, and some in the kernel", func() bool {
-			if n.in.full && inputOf(t, n.conn) > 0 {
-				return true
-			}
-			k, err := c.Write(make([]byte, 16<<10))
-			sent += k
-			return err != nil
-		})
-		until(t, g.loops[0], "all has arrived", func() bool { return n.in.data.size+inputOf(t, n.conn) == sent })
+		g, n, c, sent, goOn, got := floodThreaded(t, o)
 		down, loopGoesOn := shutdown(t, g)
 		loopGoesOn()
 		until(t, g.loops[0], "the drain has begun", func() bool { return n.conn.draining })
 		close(goOn)
-		if n := receive(t, got); n != int64(sent) {
-			t.Errorf("%d bytes were read, want %d", n, sent)
+		if k := receive(t, got); k != sent {
+			t.Errorf("%d bytes were read, want %d", k, sent)
 		}
 		expectEnd(t, c)
 		_ = c.Close()
@@ -406,34 +413,20 @@ func TestThreadedOpensDuringADrain(t *testing.T) {
 	})
 }
 
-// A drain that comes between what had a reader empty a full buffer, and the loop's going
-// on to read, leaves nothing behind and nobody waiting.
+// A drain that comes after a reader has emptied a full buffer, and before the loop reads
+// again, leaves nothing in the kernel and nobody waiting.
 func TestThreadedDrainBeforeAResume(t *testing.T) {
 	everywhere(t, func(t *testing.T, o Options) {
-		conns, goOn := make(chan *NetConn, 1), make(chan struct{})
-		got := make(chan int64, 1)
-		g, ln, _ := serve(t, o, Threaded(func(c *NetConn) error {
-			conns <- c
-			<-goOn
-			k, err := io.Copy(io.Discard, c)
-			got <- k
-			return err
-		}))
-		l := g.loops[0]
-		c := dial(t, ln)
-		n := receive(t, conns)
-		sent := writing(c, make([]byte, readAhead))
-		until(t, l, "it is full", func() bool { return n.in.full })
-		receive(t, sent)
-		loopGoesOn := standStill(t, l)
-		if err := l.post(posted{n.conn, n.conn.drain}); err != nil {
+		g, n, c, sent, goOn, got := floodThreaded(t, o)
+		loopGoesOn := standStill(t, g.loops[0])
+		if err := g.loops[0].post(posted{n.conn, n.conn.drain}); err != nil {
 			t.Fatal(err)
 		}
 		close(goOn)
 		parked(t, &n.in.direction, 1)
 		loopGoesOn()
-		if k := receive(t, got); k != readAhead {
-			t.Errorf("%d bytes were read", k)
+		if k := receive(t, got); k != sent {
+			t.Errorf("%d bytes were read, want %d", k, sent)
 		}
 		expectEnd(t, c)
 	})

@@ -24,6 +24,8 @@ type tap struct {
 	got  []byte
 	hold bool
 	held []byte
+
+	onRead func() // called at the first one; nil: nothing
 }
 
 func (t *tap) Write(p []byte) (int, error) {
@@ -36,6 +38,10 @@ func (t *tap) Write(p []byte) (int, error) {
 
 func (t *tap) Read(p []byte) (int, error) {
 	n, err := t.TCPConn.Read(p)
+	if t.onRead != nil {
+		t.onRead()
+		t.onRead = nil
+	}
 	t.got = append(t.got, p[:n]...)
 	return n, err
 }
@@ -298,6 +304,34 @@ func TestTLSDrains(t *testing.T) {
 		}
 		if s := g.Stats(); s.Handshakes != 2 || s.HandshakeErrors != 4 {
 			t.Errorf("%d handshakes, %d errors, want 2 and 4", s.Handshakes, s.HandshakeErrors)
+		}
+	})
+}
+
+// A peer that ends in the middle of a shutdown is not waited for, though its handler
+// would go on.
+func TestTLSDrainsWhoEnds(t *testing.T) {
+	everyVersion(t, func(t *testing.T, o Options, client *tls.Config) {
+		ends := make(chan error, 1)
+		g, ln, _ := serveTLS(t, o, half{
+			handler:    handler{data: echo.data, closed: func(_ *Conn, err error) { ends <- err }},
+			halfClosed: func(*Conn) {},
+		}, serverTLS())
+		c, raw := tapped(t, ln, client)
+		roundTrip(t, c, "before")
+		goOn := standStill(t, g.loops[0])
+		_, _ = io.WriteString(c, "the last")
+		_ = c.CloseWrite()
+		down := make(chan error, 1)
+		go func() { down <- g.Shutdown(context.Background()) }()
+		goOn()
+		orderly(t, c, raw, "the last")
+		_ = raw.Close()
+		if err := receive(t, down); err != nil {
+			t.Error(err)
+		}
+		if err := receive(t, ends); err != nil {
+			t.Errorf("closed with %v, want nil", err)
 		}
 	})
 }

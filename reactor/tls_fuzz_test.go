@@ -40,7 +40,7 @@ func FuzzTLSHello(f *testing.F) {
 			if len(piece) == 0 || len(l.conns) == 0 {
 				continue
 			}
-			if _, err := unix.Write(peer, piece); err != nil && err != unix.EPIPE { //nolint:errorlint // x/sys does not wrap it
+			if _, err := unix.Write(peer, piece); err != nil && err != unix.EPIPE {
 				t.Fatal(err)
 			}
 			turn()

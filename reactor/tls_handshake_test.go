@@ -484,6 +484,14 @@ func TestTLSConfig(t *testing.T) {
 	})
 }
 
+// A key may be of any kind that crypto/tls knows.
+func TestTLSRSA(t *testing.T) {
+	everyVersion(t, func(t *testing.T, o Options, client *tls.Config) {
+		_, ln, _ := serveTLS(t, o, echo, &tls.Config{Certificates: []tls.Certificate{localhostRSA()}})
+		roundTrip(t, dialTLS(t, ln, client), "hello")
+	})
+}
+
 // Any loop resumes a session that another has begun.
 func TestTLSResumes(t *testing.T) {
 	for _, v := range versions {
@@ -592,6 +600,14 @@ func TestTLSAwait(t *testing.T) {
 		await(t, g, func() bool {
 			return len(l.coroutines) == 0 && l.handshakes.running == 0 && l.counts.HandshakeErrors == 3
 		})
+
+		_, raw, _ = begin() // the client says more than it may
+		_, _ = raw.Write(hello(t, client))
+		settle(t, g)
+		answer <- nil
+		_, _ = io.Copy(io.Discard, raw)
+		_ = raw.Close()
+		await(t, g, func() bool { return len(l.coroutines) == 0 && l.handshakes.running == 0 && l.counts.HandshakeErrors == 4 })
 
 		// A shutdown waits for who is at work.
 		c, _, shaken = begin()

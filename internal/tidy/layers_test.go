@@ -19,7 +19,7 @@ var floors = [][]string{
 	{"selectors"},
 	{"reactor"},
 	{"access"},
-	{"servers", "handover"},
+	{"servers", "handover", "certfile"},
 	{"adapters"},
 	{"cmd", "bench", "itest", "internal/tidy"},
 }

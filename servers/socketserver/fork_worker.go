@@ -19,7 +19,6 @@ import (
 type worker struct {
 	*process
 	conn *net.UnixConn // it gets jobs by it, and says when it is ready for one
-
 }
 
 // startWorker starts a process for a slot.
@@ -69,7 +68,6 @@ func (s *Server) workerIdle(w *worker) {
 		return
 	}
 	p := &s.children.pool
-
 	p.idle = append(p.idle, w)
 	p.more.Signal()
 	s.fewerChildren()

@@ -1,0 +1,60 @@
+//go:build linux || darwin || dragonfly || freebsd || netbsd || openbsd
+
+package reactor
+
+import (
+	"errors"
+	"io"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// What Data left unused before a pause comes to it again before the peer's end does,
+// or that of the group, whichever the loop learns first.
+func TestResumeBeforeTheEnd(t *testing.T) {
+	everywhere(t, func(t *testing.T, o Options) {
+		for _, drain := range []bool{false, true} {
+			got, ended := "", error(nil)
+			l, peer := turnByHand(t, o, handler{
+				data: func(c *Conn, p []byte) int {
+					if got != "" {
+						got += string(p)
+						return len(p)
+					}
+					got += string(p[:1])
+					c.PauseReading()
+					return 1
+				},
+				closed: func(_ *Conn, err error) { ended = err },
+			})
+			c := l.conns[0]
+			if _, err := unix.Write(peer, []byte("abc")); err != nil {
+				t.Fatal(err)
+			}
+			l.turn()
+			if got != "a" || !c.paused {
+				t.Fatalf("got %q, paused: %v", got, c.paused)
+			}
+			if !drain {
+				if err := unix.Shutdown(peer, unix.SHUT_WR); err != nil {
+					t.Fatal(err)
+				}
+			}
+			_ = l.Post(c.ResumeReading)
+			if drain {
+				_ = l.post(posted{c, c.drain})
+			}
+			for range 3 {
+				_ = l.Post(func() {}) // so that the wait does not block
+				l.turn()
+			}
+			if got != "abc" {
+				t.Errorf("drain %v: got %q, want all", drain, got)
+			}
+			if !drain && (c.fd >= 0 || !errors.Is(ended, io.EOF)) || drain && c.state == connOpen {
+				t.Errorf("drain %v: closed with %v, the state is %d", drain, ended, c.state)
+			}
+		}
+	})
+}
