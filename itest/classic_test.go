@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -30,9 +29,6 @@ var servants = map[string]func(c classic, t *testing.T) (address string){
 	"iomux":  classic.iomux,
 	"python": classic.python,
 }
-
-// unserved are the servers that iomux serve does not have yet.
-var unserved = []string{"command", "fork"}
 
 // eachServant runs f against a server of each servant.
 func eachServant(t *testing.T, c classic, f func(t *testing.T, address string)) {
@@ -59,9 +55,6 @@ func (c classic) python(t *testing.T) string {
 
 // iomux runs the server of the program. It ends at a signal.
 func (c classic) iomux(t *testing.T) string {
-	if slices.Contains(unserved, c.name) {
-		t.Skip("iomux does not serve it yet")
-	}
 	listen := c.network + "://127.0.0.1:0"
 	switch path := c.path(t); {
 	case path != "":

@@ -145,9 +145,7 @@ func (n *NetConn) ended(reason error) {
 	n.out.mu.Lock()
 	defer n.out.mu.Unlock()
 	n.out.small.clear()
-	if n.out.reason == nil {
-		n.out.reason = reason
-	}
+	n.out.reason = reason
 	n.out.changed.Broadcast()
 }
 
