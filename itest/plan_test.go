@@ -86,6 +86,14 @@ var plan = []struct {
 	{"U3", "a successor's file stays", "internal/socketfile.TestASuccessorKeepsItsFile"},
 	{"U4", "another user of an abstract name is refused", "itest.TestAnotherUserIsRefused reactor.TestCredentials"},
 	{"U5", "uninvited descriptors are closed", "itest.TestUninvitedDescriptors"},
+	{"P1", "children that are killed leave no zombie, free their place, and their server goes on",
+		"servers/socketserver.TestForkingSurvivesKills servers/socketserver.TestPoolCrashLoop servers/socketserver.TestPoolReplaces"},
+	{"C8", "commands are a program's arguments and nothing else, within their time, memory and output, and die with their client",
+		"servers/classic.TestCommandInjection servers/classic.TestCommandOutputLimit servers/classic.TestCommandTimeLimit servers/classic.TestCommandClientGone servers/classic.TestCommandAudit"},
+	{"T1", "no weakness of TLS but that the certificate is self-signed; a reload drops nobody",
+		"itest.TestTestSSL itest.TestOpenSSLClient reactor.TestTLSReload"},
+	{"T2", "TLS in pieces of one byte, with and without its end, in crowds, and from who knows none",
+		"reactor.TestTLSReadsOnAfterWouldBlock reactor.TestTLSKeyUpdate reactor.TestTLSBareEnd reactor.TestTLSManyHandshakes reactor.TestTLSGarbage reactor.TestTLSEndsInTheHandshake reactor.TestTLSHandshakeTakesTooLong reactor.TestTLSHandshakesAreBounded"},
 	{"U7", "no amplification, nothing cut in silence, ICMP ends nothing", "itest.TestForgedSourcesAreNotAnswered itest.TestCutDatagramsAreNotDelivered itest.TestICMPEndsNothing"},
 
 	// What others' reactors did.
