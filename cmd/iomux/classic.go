@@ -116,6 +116,9 @@ func classicHelp(e classic.Entry) string {
 		return help + `
 It is no server: it plays the scene, prints it, and ends.`
 	}
+	if e.More != "" {
+		help += "\n" + e.More + "\n"
+	}
 	address, over := where(e.Listen)
 	help += fmt.Sprintf(`
 It listens at %s (%s), unless --listen says where, and prints a line

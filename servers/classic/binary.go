@@ -17,8 +17,10 @@ import (
 // has got by one read, in the order of bytes that its machine has; here the order is
 // known, and a record may come in pieces.
 var binary = Entry{
-	Name:      "binary",
-	About:     "takes a record of 12 bytes, and shows it in the transcript",
+	Name:  "binary",
+	About: "takes a record of 12 bytes, and shows it in the transcript",
+	More: `The record is a number of 4 bytes, 2 characters, 2 bytes of padding, and a
+floating-point number of 4 bytes: I2sf for Python's struct.`,
 	Listen:    []string{"tcp://127.0.0.1:10000"},
 	Kinds:     []string{"tcp", "unix"},
 	Modes:     allModes,

@@ -28,8 +28,14 @@ import (
 // It listens where this user alone, or this machine alone, can connect; elsewhere only
 // with a token that clients have to know. Nothing is encrypted.
 var command = Entry{
-	Name:      "command",
-	About:     "runs commands, of its own or allowed by name, for this machine or for who has a token",
+	Name:  "command",
+	About: "runs commands, of its own or allowed by name, for this machine or for who has a token",
+	More: `A command is a message by itself, such as help, which lists those of its own.
+The answer is the length of the output in digits; then the client sends start,
+and gets the output. exit ends. With --v2 each command has its length before it,
+four bytes, the most significant first, and each answer such a length and a byte
+that is 0 if all went well. A token is a message before the first command, and
+answered with ok or no. A client that ends its side gets nothing more.`,
 	Listen:    []string{"tcp://127.0.0.1:8888"},
 	Kinds:     []string{"tcp", "unix"},
 	Modes:     []socketserver.Mode{socketserver.Loop, socketserver.Sync, socketserver.Threading}, // the bounds are a process's

@@ -14,5 +14,6 @@
 // loops here, and what they have built on socketserver is on servers/socketserver. Each
 // server is a file of its own, and a line in the table behind [Servers].
 //
-// With [Options.Transcript] a server prints what its original does, line by line.
+// With [Options.Transcript] a server prints what its original does, line by line. For
+// mode fork a program calls [Main] first of all.
 package classic

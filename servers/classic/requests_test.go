@@ -303,6 +303,7 @@ func TestForkPIDs(t *testing.T) {
 
 // A process gets what its server was started with, and nothing makes it another's.
 func TestChildSettings(t *testing.T) {
+	leaktest.Check(t)
 	set := flag.NewFlagSet("", flag.ContinueOnError)
 	set.Bool("on", false, "")
 	set.Bool("off", true, "")

@@ -16,6 +16,8 @@ type Entry struct {
 	Name string
 	// About says what it does, on one line.
 	About string
+	// More is what else its users have to know, in lines of less than 80 characters.
+	More string
 	// Listen are the URLs where it listens unless it is told otherwise: those of its
 	// tutorial, but of this machine alone. None: it does not listen.
 	Listen []string

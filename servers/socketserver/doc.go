@@ -46,7 +46,8 @@
 //	a child is a copy of its parent            the program begun anew: Main, Register
 //	max_children may be passed by one          it is not
 //	the last child blocks the server           clients wait in the kernel's queue
-//	server_close may wait for ever             it closes those who wait for input
+//	server_close may wait for ever             it closes those who wait for input, but
+//	                                           for children, and CloseWithin cuts all
 //	a Unix socket's file stays                 it goes with the server, if it is still its own
 //	any line is taken                          LineLimit
 //	a backlog of 5                             4096

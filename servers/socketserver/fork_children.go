@@ -88,6 +88,8 @@ func (s *Server) childEnded(p *process, state *os.ProcessState) {
 	case state == nil || state.ExitCode() == exitServed:
 	case state.ExitCode() == exitFailed: // it has said why itself
 		s.options.Logger.Debug("a child has failed", "server", s.URL(), "pid", p.pid)
+	case s.cutsChildren():
+		s.options.Logger.Info("a child was killed", "server", s.URL(), "pid", p.pid)
 	default:
 		s.options.Logger.Warn("a child has broken down", "server", s.URL(), "pid", p.pid, "state", state.String())
 	}
@@ -96,6 +98,13 @@ func (s *Server) childEnded(p *process, state *os.ProcessState) {
 	p.stopClock()
 	delete(s.children.running, p)
 	s.fewerChildren()
+}
+
+// cutsChildren reports whether those that end now have been killed by the server.
+func (s *Server) cutsChildren() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.children.cut
 }
 
 // fewerChildren does what has waited for there to be less of them; mu is held.

@@ -53,7 +53,8 @@ type Hooks interface {
 	HandleTimeout(s *Server)
 	// HandleError is told of the error of a handler, or of a hook about a request:
 	// handle_error. Base logs it, with the client and the stack of a panic; at level
-	// info what is but of the client's doing, as that it has gone.
+	// info what is but of the client's doing, as that it has gone, and io.EOF, which is
+	// how most requests end, at level debug.
 	HandleError(r *Request, err error)
 	// ServerClose closes the listening socket, and waits for requests as Options
 	// say: server_close.
@@ -136,6 +137,9 @@ func (Base) HandleError(r *Request, err error) {
 	switch {
 	case errors.As(err, &p):
 		attrs = append(attrs, "stack", string(p.Stack))
+	case errors.Is(err, io.EOF): // the client has nothing more to say, and the handler has said so
+		r.server.options.Logger.Debug("a request has come to its end", attrs...)
+		return
 	case clients(err):
 		r.server.options.Logger.Info("a request ended early", attrs...)
 		return
@@ -146,7 +150,7 @@ func (Base) HandleError(r *Request, err error) {
 // clients reports whether an error is of what a client does, or does not: it can be had
 // by the thousand.
 func clients(err error) bool {
-	for _, of := range []error{unix.ECONNRESET, unix.EPIPE, net.ErrClosed, os.ErrDeadlineExceeded, io.EOF, io.ErrUnexpectedEOF, ErrLineTooLong, ErrTimedOut} {
+	for _, of := range []error{unix.ECONNRESET, unix.EPIPE, net.ErrClosed, os.ErrDeadlineExceeded, io.ErrUnexpectedEOF, ErrLineTooLong, ErrTimedOut} {
 		if errors.Is(err, of) {
 			return true
 		}
