@@ -227,43 +227,57 @@ func TestNetConnIsBounded(t *testing.T) {
 	})
 }
 
-// What small Writes have copied counts as well.
+// What small Writes have copied counts as well, beside what waits already.
 func TestNetConnSmallWritesAreBounded(t *testing.T) {
 	everywhere(t, func(t *testing.T, o Options) {
 		for _, high := range []int{100, 20_000, 200_000} {
 			o.HighWater, o.LowWater, o.WriteLimit = high, high/4, high
 			g, n, peer := acceptOne(t, o, anyPort)
-			onLoop(t, g.loops[0], func() { smallBuffers(t, n.conn) })
+			first := writing(n, make([]byte, 32<<20))
+			stuck(t, n)
+			_ = n.SetWriteDeadline(time.Unix(1, 0))
+			filled := receive(t, first)
+			wantDeadline(t, filled.err)
+			_ = n.SetWriteDeadline(time.Time{})
+
 			p := pattern(33)
-			var wrote int
+			const writes = 2000
 			all := later(func() error {
-				for wrote < 8<<20 {
-					k, err := n.Write(p)
-					wrote += k
-					if err != nil {
+				for range writes {
+					if _, err := n.Write(p); err != nil {
 						return err
 					}
 				}
-				return nil
+				return n.Close()
 			})
 			most := 0
-			look := func() int {
-				n.out.mu.Lock()
-				defer n.out.mu.Unlock()
-				most = max(most, n.conn.out.len()+n.out.small.size)
-				return n.conn.out.len() + n.out.small.size
+			look := func() {
+				onLoop(t, g.loops[0], func() {
+					n.out.mu.Lock()
+					defer n.out.mu.Unlock()
+					most = max(most, n.conn.out.len()+n.out.small.size)
+				})
 			}
-			until(t, g.loops[0], "the queue is full", func() bool { return look() > high-33 && n.conn.blocked })
-			_ = n.SetWriteDeadline(time.Unix(1, 0))
-			wantDeadline(t, receive(t, all))
-			onLoop(t, g.loops[0], func() { look() })
+			parked(t, &n.out.direction, 1)
+			look()
+			got := later(func() []byte {
+				got, err := io.ReadAll(peer)
+				if err != nil {
+					t.Error(err)
+				}
+				return got
+			})
+			for end := time.Now().Add(patience); len(all) == 0 && time.Now().Before(end); {
+				look()
+			}
+			if err := receive(t, all); err != nil {
+				t.Error(err)
+			}
 			if most > high {
 				t.Errorf("%d bytes waited, more than %d", most, high)
 			}
-			_ = n.Close()
-			got, err := io.ReadAll(peer)
-			if err != nil || len(got) != wrote || !bytes.HasPrefix(bytes.Repeat(p, wrote/33+1), got) {
-				t.Errorf("%d bytes came of %d, %v, or others", len(got), wrote, err)
+			if got := receive(t, got); len(got) != filled.n+33*writes || !bytes.Equal(got[filled.n:], bytes.Repeat(p, writes)) {
+				t.Errorf("%d bytes came of %d, or others", len(got), filled.n+33*writes)
 			}
 		}
 	})
@@ -814,6 +828,17 @@ func TestNetConnIsWokenByTheEnd(t *testing.T) {
 				_ = g.Shutdown(now)
 			}, ErrForced},
 			"loop": {func(_ *Group, n *NetConn, _ *net.TCPConn) { _ = n.post(n.conn.Abort) }, net.ErrClosed},
+			"just before a flush": {func(_ *Group, n *NetConn, _ *net.TCPConn) {
+				_ = n.post(func() {
+					n.conn.fail("test", unix.EPIPE)
+					n.flush()
+					n.out.mu.Lock()
+					defer n.out.mu.Unlock()
+					if n.out.wrong != nil {
+						t.Errorf("before it is known why it has ended, it has for %v", n.out.wrong)
+					}
+				})
+			}, unix.EPIPE},
 		} {
 			g, n, peer := acceptOne(t, o, anyPort)
 			r, w := reading(n, make([]byte, 1)), writing(n, make([]byte, 64<<20))
@@ -836,7 +861,7 @@ func TestNetConnKeepsMessages(t *testing.T) {
 	}
 	everywhere(t, func(t *testing.T, o Options) {
 		o.HighWater, o.LowWater, o.WriteLimit = 4000, 1000, 20_000
-		_, n, peer := acceptOne(t, o, "unixpacket://"+socketPath(t))
+		g, n, peer := acceptOne(t, o, "unixpacket://"+socketPath(t))
 		within(t, n)
 		const messages = 300
 		message := func(i int) []byte { return bytes.Repeat([]byte{byte(i)}, 1+i*i%5000) }
@@ -874,6 +899,12 @@ func TestNetConnKeepsMessages(t *testing.T) {
 				}
 			}
 			return nil
+		})
+		stuck(t, n)
+		onLoop(t, g.loops[0], func() {
+			if waits := n.conn.out.len(); waits > 5000+messageHead { // the longest alone, or some within the mark
+				t.Errorf("%d bytes wait", waits)
+			}
 		})
 		for i := range messages {
 			k, err := peer.Read(buf)

@@ -87,7 +87,7 @@ func TestNobodyFailsTheRun(t *testing.T) {
 func TestInterruptedKeepsWhatIsDone(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	seen := &canceller{cancel: cancel}
-	o := Options{Scenarios: scenarios(t, "2x8,3x8"), Peers: []Spec{{Peer: peer(t, "gonet")}}, Rounds: 1, Duration: 1e7, Loops: 1}
+	o := Options{Scenarios: scenarios(t, "2x8,3x8"), Peers: []Spec{{Peer: peer(t, "gonet")}}, Rounds: 1, Duration: 1e8, Loops: 1}
 	r, err := Run(ctx, o, seen)
 	if err == nil || len(r.Scenarios) != 1 || r.Scenarios[0].Scenario.Name != "2x8" {
 		t.Errorf("error %v, report %+v", err, r)
@@ -106,7 +106,7 @@ func (c *canceller) Outcome(*result.Outcome, *result.Report) { c.cancel() }
 func TestInterruptedKeepsRounds(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	seen := &stopper{cancel: cancel, after: 3}
-	o := Options{Scenarios: scenarios(t, "2x8,3x8"), Peers: []Spec{{Peer: peer(t, "gonet")}}, Rounds: 100, Duration: 1e7, Loops: 1}
+	o := Options{Scenarios: scenarios(t, "2x8,3x8"), Peers: []Spec{{Peer: peer(t, "gonet")}}, Rounds: 100, Duration: 1e8, Loops: 1}
 	r, err := Run(ctx, o, seen)
 	if !errors.Is(err, context.Canceled) || len(r.Scenarios) != 1 || len(r.Scenarios[0].Rows[0].Samples) != 3 || len(r.Notes) == 0 {
 		t.Errorf("error %v, report %+v", err, r)

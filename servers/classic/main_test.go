@@ -28,6 +28,11 @@ import (
 
 func TestMain(m *testing.M) {
 	Main()
+	// The processes of mode fork would sleep for a second before they exit, where the
+	// race detector is in them.
+	if err := os.Setenv("GORACE", "atexit_sleep_ms=0"); err != nil {
+		panic(err)
+	}
 	os.Exit(leaktest.Main(m))
 }
 
