@@ -190,7 +190,7 @@ func TestHundredClients(t *testing.T) {
 		}
 		clients := 100
 		if m == socketserver.Forking {
-			clients = 20 // and as many processes
+			clients = 8 // and as many processes
 		}
 		var all sync.WaitGroup
 		for range clients {
