@@ -310,7 +310,7 @@ func TestCommandAllow(t *testing.T) {
 		"x=" + file("plain", 0o644):          "is no program",
 		"x=" + file("group", 0o775):          "written by others",
 		"x=" + file("others", 0o757):         "written by others",
-		"x=" + inside:                        "everybody can replace",
+		"x=" + inside:                        "others can replace",
 		"x=" + shell:                         "is a shell",
 		"x=" + other:                         "is a shell",
 		"x=" + box:                           "is a shell",
