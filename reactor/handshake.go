@@ -11,10 +11,10 @@ import (
 )
 
 // Awaiter can wait for what blocks without holding up its loop. A Coroutine is one,
-// and so is, with TLS, the Conn of the tls.ClientHelloInfo and the
-// tls.CertificateRequestInfo that callbacks of a tls.Config get: a handshake runs on
-// the loop, and a callback that would block it, because it asks a key server for a
-// signature or a disk for a certificate, does that by Await.
+// and so is the Conn of the tls.ClientHelloInfo that callbacks of a listener's
+// tls.Config get: a handshake runs on the loop, and a callback that would block it,
+// because it asks a key server for a signature or a disk for a certificate, does that
+// by Await. It is good until the handshake is over.
 type Awaiter interface {
 	// Await runs f beside the loop and returns what f does; see Coroutine.Await.
 	Await(f func() error) error
