@@ -607,7 +607,9 @@ func TestTLSAwait(t *testing.T) {
 		answer <- nil
 		_, _ = io.Copy(io.Discard, raw)
 		_ = raw.Close()
-		await(t, g, func() bool { return len(l.coroutines) == 0 && l.handshakes.running == 0 && l.counts.HandshakeErrors == 4 })
+		await(t, g, func() bool {
+			return len(l.coroutines) == 0 && l.handshakes.running == 0 && l.counts.HandshakeErrors == 4
+		})
 
 		// A shutdown waits for who is at work.
 		c, _, shaken = begin()
