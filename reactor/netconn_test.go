@@ -442,6 +442,24 @@ func TestNetConnDeadlines(t *testing.T) {
 	})
 }
 
+// What happens while a Write asks the loop, and so before it waits, is not missed.
+func TestNetConnDeadlineBeforeTheWait(t *testing.T) {
+	everywhere(t, func(t *testing.T, o Options) {
+		g, n, _ := acceptOne(t, o, anyPort)
+		l := g.loops[0]
+		l.mu.Lock() // so that it cannot post
+		w := writing(n, make([]byte, 64<<20))
+		for posts := false; !posts; runtime.Gosched() {
+			n.out.mu.Lock()
+			posts = n.out.posted
+			n.out.mu.Unlock()
+		}
+		_ = n.SetWriteDeadline(time.Unix(1, 0))
+		l.mu.Unlock()
+		wantDeadline(t, receive(t, w).err)
+	})
+}
+
 // A timer that rings for a deadline that was replaced, or cleared, ends nothing.
 func TestNetConnStaleTimer(t *testing.T) {
 	everywhere(t, func(t *testing.T, o Options) {

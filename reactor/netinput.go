@@ -20,8 +20,9 @@ type netInput struct {
 	draining bool // the loop ends, and is to be told when somebody waits
 }
 
-// readAhead is how much unread input stops the loop from reading more: what fits its
-// one buffer, so that less than twice as much is held. Reading goes on at half of it.
+// readAhead is how much unread input stops the loop from reading more: what two reads
+// may bring, so that the loop is not stopped by each of them; less than three are held.
+// Reading goes on at half of it.
 const readAhead = 2 * readSize
 
 // Read reads into p what there is, at least a byte, and waits for it if need be; over

@@ -13,7 +13,7 @@ import (
 type netOutput struct {
 	direction
 	small  blocks // copies of what fitted
-	queued int    // bytes in the connection's own queue at the last flush: it has got no longer
+	queued int    // bytes in the connection's own queue at the last flush; since then it has got no longer
 	rest   []byte // of the Write that waits until the loop has taken it; it is the caller's
 	wrong  error  // why rest cannot be sent, though the connection goes on: a message that is too long
 	busy   bool   // there is such a Write, and others wait for their turn
@@ -62,9 +62,11 @@ func (n *NetConn) Write(p []byte) (int, error) {
 	o.busy, o.rest, o.wrong = true, p, nil
 	err := n.askToFlush()
 	for err == nil && len(o.rest) > 0 {
-		o.wait()
 		if err = n.writable(); err == nil {
 			err = o.wrong
+		}
+		if err == nil {
+			o.wait()
 		}
 	}
 	done := len(p) - len(o.rest)
@@ -136,7 +138,7 @@ func (n *NetConn) send() {
 	}
 	for round := 0; len(o.rest) > 0; round++ {
 		room := n.room()
-		if room == 0 {
+		if room <= 0 {
 			n.starved = true
 			return
 		}
