@@ -3,6 +3,7 @@
 package reactor
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"testing"
@@ -55,6 +56,38 @@ func TestResumeBeforeTheEnd(t *testing.T) {
 			if !drain && (c.fd >= 0 || !errors.Is(ended, io.EOF)) || drain && c.state == connOpen {
 				t.Errorf("drain %v: closed with %v, the state is %d", drain, ended, c.state)
 			}
+		}
+	})
+}
+
+// The same over TLS, whose end is a record.
+func TestTLSResumeBeforeTheEnd(t *testing.T) {
+	everyVersion(t, func(t *testing.T, o Options, client *tls.Config) {
+		got, ended := "", error(nil)
+		l, c, peer := tlsByHand(t, o, handler{
+			data: func(c *Conn, p []byte) int {
+				if got == "" {
+					c.PauseReading()
+					p = p[:1]
+				}
+				got += string(p)
+				return len(p)
+			},
+			closed: func(_ *Conn, err error) { ended = err },
+		})
+		session := shake(t, l, c, peer, client)
+		_, _ = io.WriteString(session, "abc")
+		for got == "" {
+			l.turn()
+		}
+		_ = session.CloseWrite()
+		_ = l.Post(c.ResumeReading)
+		for range 4 {
+			_ = l.Post(func() {}) // so that the wait does not block
+			l.turn()
+		}
+		if got != "abc" || c.fd >= 0 || !errors.Is(ended, io.EOF) {
+			t.Errorf("got %q, closed with %v", got, ended)
 		}
 	})
 }

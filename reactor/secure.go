@@ -145,7 +145,7 @@ func (s *secure) next(n int) { s.record, s.rest = s.rest[:n], s.rest[n:] }
 // decrypt brings the handler what the records at hand hold, all in one call if they
 // fit the buffer: as read(2) would without TLS.
 func (s *secure) decrypt() {
-	c, l := s.conn, s.loop
+	l := s.loop
 	if l.plain == nil {
 		l.plain = make([]byte, readSize)
 	}
@@ -162,12 +162,8 @@ func (s *secure) decrypt() {
 			s.err = err
 		}
 	}
-	if n == 0 {
-		return
-	}
-	c.deliver(l.plain[:n])
-	if c.out.len() > c.options().HighWater {
-		c.settle() // perhaps the kernel takes it; if not, reading ends here
+	if n > 0 {
+		s.conn.deliver(l.plain[:n])
 	}
 }
 

@@ -544,8 +544,8 @@ func TestTLSAwait(t *testing.T) {
 		plain := listenAt(t, g, "tcp://127.0.0.1:0", echo, ListenOptions{})
 		l := g.loops[0]
 
-		begin := func() (*tls.Conn, *net.TCPConn, <-chan error) {
-			raw := dial(t, ln)
+		begin := func() (*tls.Conn, *tap, <-chan error) {
+			raw := &tap{TCPConn: dial(t, ln)}
 			c := tls.Client(raw, client)
 			shaken := make(chan error, 1)
 			go func() {
@@ -595,24 +595,27 @@ func TestTLSAwait(t *testing.T) {
 				}
 			}
 		})
-		expectEnd(t, raw)
+		expectEnd(t, raw.TCPConn)
 		answer <- nil
 		await(t, g, func() bool {
 			return len(l.coroutines) == 0 && l.handshakes.running == 0 && l.counts.HandshakeErrors == 3
 		})
 
 		_, raw, _ = begin() // the client says more than it may
-		_, _ = raw.Write(hello(t, client))
+		_, _ = raw.TCPConn.Write(hello(t, client))
 		settle(t, g)
 		answer <- nil
-		_, _ = io.Copy(io.Discard, raw)
+		_, _ = io.Copy(io.Discard, raw.TCPConn) // which takes turns with the client
 		_ = raw.Close()
 		await(t, g, func() bool {
 			return len(l.coroutines) == 0 && l.handshakes.running == 0 && l.counts.HandshakeErrors == 4
 		})
 
 		// A shutdown waits for who is at work.
-		c, _, shaken = begin()
+		if log.count("panicked") > 0 {
+			t.Error("there is a panic in the log")
+		}
+		c, raw, shaken = begin()
 		down := make(chan error, 1)
 		go func() { down <- g.Shutdown(context.Background()) }()
 		await(t, g, func() bool { return l.draining })
@@ -620,11 +623,54 @@ func TestTLSAwait(t *testing.T) {
 		<-shaken // with 1.2 there is another round, for which nobody waits
 		_, _ = io.ReadAll(c)
 		_ = c.Close()
+		if len(raw.got) == 0 {
+			t.Error("a handshake at work was not waited for")
+		}
 		if err := receive(t, down); err != nil {
 			t.Error(err)
 		}
 		if len(opened) > 1 {
 			t.Errorf("%d were opened", len(opened))
+		}
+	})
+}
+
+// A shutdown during the very last step of a handshake ends the connection in order.
+func TestTLSAwaitLast(t *testing.T) {
+	everywhere(t, func(t *testing.T, o Options) {
+		asked, answer := make(chan struct{}), make(chan struct{})
+		opened := make(chan struct{}, 1)
+		config := serverTLS()
+		config.MaxVersion = tls.VersionTLS12 // whose ticket is the server's last word but one
+		config.GetConfigForClient = func(h *tls.ClientHelloInfo) (*tls.Config, error) {
+			own := serverTLS()
+			own.WrapSession = func(tls.ConnectionState, *tls.SessionState) ([]byte, error) {
+				return []byte("ticket"), h.Conn.(Awaiter).Await(func() error { close(asked); <-answer; return nil })
+			}
+			return own, nil
+		}
+		g, ln, _ := serveTLS(t, o, handler{opened: func(*Conn) { opened <- struct{}{} }}, config)
+		raw := &tap{TCPConn: dial(t, ln)}
+		client := clientTLS()
+		client.MaxVersion = tls.VersionTLS12
+		client.ClientSessionCache = tls.NewLRUClientSessionCache(1) // it wants one
+		c := tls.Client(raw, client)
+		shaken := make(chan error, 1)
+		go func() { shaken <- c.Handshake() }()
+		receive(t, asked)
+		down := make(chan error, 1)
+		go func() { down <- g.Shutdown(context.Background()) }()
+		await(t, g, func() bool { return g.loops[0].draining })
+		settle(t, g)
+		close(answer)
+		if err := receive(t, shaken); err != nil {
+			t.Fatal(err)
+		}
+		orderly(t, c, raw, "")
+		_ = c.Close()
+		receive(t, opened)
+		if err := receive(t, down); err != nil {
+			t.Error(err)
 		}
 	})
 }

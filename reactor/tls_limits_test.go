@@ -121,18 +121,21 @@ func TestTLSLargeWrite(t *testing.T) {
 			t.Errorf("%d bytes came, %v", len(all), err)
 		}
 
-		ends := make(chan error, 1)
-		_, ln, _ = serveTLS(t, o, handler{
-			opened: func(c *Conn) {
-				if n, err := c.Write(make([]byte, 32<<20)); n != 0 || !errors.Is(err, ErrWriteLimit) {
-					t.Errorf("Write: %d, %v", n, err)
-				}
-			},
-			closed: func(_ *Conn, err error) { ends <- err },
-		}, serverTLS())
-		dialTLS(t, ln, client)
-		if err := receive(t, ends); !errors.Is(err, ErrWriteLimit) {
-			t.Errorf("closed with %v", err)
+		for _, overflow := range []Overflow{CloseSlow, Refuse} { // which does not refuse what has been begun
+			o.Overflow = overflow
+			ends := make(chan error, 1)
+			_, ln, _ = serveTLS(t, o, handler{
+				opened: func(c *Conn) {
+					if n, err := c.Write(make([]byte, 16<<20)); n != 0 || !errors.Is(err, ErrWriteLimit) {
+						t.Errorf("Write: %d, %v", n, err)
+					}
+				},
+				closed: func(_ *Conn, err error) { ends <- err },
+			}, serverTLS())
+			dialTLS(t, ln, client)
+			if err := receive(t, ends); !errors.Is(err, ErrWriteLimit) {
+				t.Errorf("closed with %v", err)
+			}
 		}
 	})
 }
@@ -204,9 +207,16 @@ func TestTLSPauseAtOnce(t *testing.T) {
 	everywhere(t, func(t *testing.T, o Options) {
 		for _, drain := range []bool{false, true} {
 			conns := make(chan *Conn, 1)
-			g, ln, _ := serveTLS(t, o, handler{
-				opened: func(c *Conn) { c.PauseReading(); conns <- c },
-				data:   echo.data,
+			g, ln, _ := serveTLS(t, o, half{
+				handler: handler{
+					opened: func(c *Conn) { c.PauseReading(); conns <- c },
+					data:   echo.data,
+				},
+				halfClosed: func(c *Conn) {
+					if !drain { // which does not wait for that
+						c.Close()
+					}
+				},
 			}, serverTLS())
 			raw := &tap{TCPConn: dial(t, ln)}
 			raw.onRead = func() { raw.hold = true } // what it sends once it has its answer
@@ -223,7 +233,7 @@ func TestTLSPauseAtOnce(t *testing.T) {
 			conn := receive(t, conns)
 			goOn := standStill(t, g.loops[0])
 			down := make(chan error, 1)
-			_ = conn.Post(conn.ResumeReading)
+			_ = conn.Loop().Post(conn.ResumeReading) // not conn.Post, which would have it settled before the drain
 			if drain {
 				go func() { down <- g.Shutdown(t.Context()) }()
 				for !shuttingDown(g) {
@@ -257,6 +267,7 @@ func TestTLSMemoryLimit(t *testing.T) {
 		g, ln, _ := serveTLS(t, o, handler{closed: func(_ *Conn, err error) { ends <- err }}, serverTLS())
 		c, raw := tapped(t, ln, clientTLS())
 		greet(t, g, c)
+		conn := g.loops[0].conns[0]
 		_, _ = raw.Write([]byte{23, 3, 3, 64, 10}) // the head of a long record
 		_, _ = raw.Write(make([]byte, 1000))
 		await(t, g, func() bool {
@@ -272,8 +283,8 @@ func TestTLSMemoryLimit(t *testing.T) {
 		if err := receive(t, ends); !errors.Is(err, ErrMemoryLimit) {
 			t.Errorf("closed with %v", err)
 		}
-		if n := g.memory.Load(); n != 0 {
-			t.Errorf("%d bytes of memory count that are gone", n)
+		if s := conn.service.tls; g.memory.Load() != 0 || s.kept != nil || s.plain != nil {
+			t.Errorf("%d bytes of memory count that are gone, or are not: %v", g.memory.Load(), s.kept)
 		}
 	})
 }
@@ -285,30 +296,70 @@ func greet(t *testing.T, g *Group, c *tls.Conn) {
 	await(t, g, func() bool { return len(g.loops[0].conns) == 1 && g.loops[0].conns[0].greeted })
 }
 
-// The rest of a record is waited for as the rest of a message is.
+// The rest of a record is waited for as the rest of a message is: more bytes of it do
+// not extend the time, a record does, and so does a pause of this side.
 func TestTLSReadTimeout(t *testing.T) {
 	everywhere(t, func(t *testing.T, o Options) {
 		clock := &fakeClock{now: time.Unix(1_000_000, 0)}
 		o.clock, o.Timeouts = clock.read, Timeouts{Read: 4 * time.Second}
 		ends := make(chan error, 1)
-		g, ln, _ := serveTLS(t, o, handler{closed: func(_ *Conn, err error) { ends <- err }}, serverTLS())
+		got := ""
+		asked := 0
+		g, ln, _ := serveTLS(t, o, asks{
+			handler{
+				data:   func(_ *Conn, p []byte) int { got += string(p); return len(p) },
+				closed: func(_ *Conn, err error) { ends <- err },
+			},
+			func(*Conn, Timeout) bool { asked++; return asked == 1 },
+		}, serverTLS())
 		l := g.loops[0]
 		c, raw := tapped(t, ln, clientTLS())
 		greet(t, g, c)
 		clock.pass(t, l, time.Hour) // nothing is unfinished
-		_, _ = raw.Write([]byte{23})
-		await(t, g, func() bool { return l.conns[0].service.tls.kept != nil })
-		for range 3 { // more bytes do not extend it
+		raw.hold = true
+		_, _ = io.WriteString(c, "one")
+		one := raw.held
+		raw.held = nil
+		_, _ = io.WriteString(c, "two")
+		two := raw.held
+
+		conn := l.conns[0]
+		kept := func(n int) func() bool {
+			return func() bool { s := conn.service.tls; return s.kept != nil && len(s.kept.buf) == n }
+		}
+		alive := func(when string) {
+			t.Helper()
+			select {
+			case err := <-ends:
+				t.Fatalf("%s: closed early with %v", when, err)
+			default:
+			}
+		}
+		_, _ = raw.TCPConn.Write(one[:5])
+		await(t, g, kept(5))
+		clock.pass(t, l, 3*time.Second)
+		_, _ = raw.TCPConn.Write(append(one[5:], two[:4]...))
+		await(t, g, kept(4))
+		if got != "xone" {
+			t.Errorf("got %q", got)
+		}
+		clock.pass(t, l, 4*time.Second-1)
+		alive("behind a record")
+		onLoop(t, l, conn.PauseReading)
+		clock.pass(t, l, time.Hour)
+		alive("in a pause")
+		onLoop(t, l, conn.ResumeReading)
+		settle(t, g)
+		for i := range 3 {
 			clock.pass(t, l, time.Second)
-			_, _ = raw.Write([]byte{3})
-			settle(t, g)
+			_, _ = raw.TCPConn.Write(two[4+i : 5+i])
+			await(t, g, kept(5+i))
 		}
 		clock.pass(t, l, time.Second-1)
-		select {
-		case err := <-ends:
-			t.Fatalf("closed early with %v", err)
-		default:
-		}
+		alive("behind a pause")
+		clock.pass(t, l, 1) // the handler is asked, and says yes
+		clock.pass(t, l, 4*time.Second-1)
+		alive("behind the question")
 		clock.pass(t, l, 1)
 		if err := receive(t, ends); !errors.Is(err, ErrTimeout) || !strings.Contains(err.Error(), string(TimeoutRead)) {
 			t.Errorf("closed with %v", err)
@@ -350,15 +401,19 @@ func TestTLSTimeouts(t *testing.T) {
 			l := g.loops[0]
 			dialTLS(t, ln, clientTLS())
 			receive(t, opened)
-			settle(t, g)
-			clock.pass(t, l, 5*time.Second)
-			clock.pass(t, l, 5*time.Second-1)
-			select {
-			case err := <-ends:
-				t.Fatalf("%s: closed early with %v", which, err)
-			default:
+			settle(t, g)         // so that its time runs
+			for len(ends) == 0 { // while the kernels still move some output, the time begins anew
+				clock.pass(t, l, 5*time.Second-1)
+				if n := len(ends); which == TimeoutIdle && n > 0 {
+					t.Fatalf("closed early with %v", <-ends)
+				}
+				clock.pass(t, l, 1)
 			}
-			clock.pass(t, l, 1)
+			onLoop(t, l, func() {
+				if asked != 2 {
+					t.Errorf("%s: asked %d times, want 2", which, asked)
+				}
+			})
 			if err := receive(t, ends); !errors.Is(err, ErrTimeout) || !strings.Contains(err.Error(), string(which)) {
 				t.Errorf("%s: closed with %v", which, err)
 			}

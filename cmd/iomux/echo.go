@@ -27,7 +27,8 @@ With --tls-cert and --tls-key, or --tls-self-signed, every tcp listener speaks T
 loads the two files anew, for connections to come; if they cannot be used, that is
 logged, and the old certificate stays. A self-signed one is for localhost, 127.0.0.1
 and ::1, and lasts as long as the process, at most a year. Its SHA-256 is printed
-first, as in "fingerprint sha256:0A:1B…", for clients to compare.
+first, as in "fingerprint sha256:0A:1B…", for clients to compare. A handshake may take
+as long as --handshake-timeout, 10s if that is off.
 
 SIGINT, SIGTERM or, without --tls-cert, SIGHUP ends the server: it accepts no more,
 answers what has arrived, for as long as --drain-timeout, and exits with 0; a client
