@@ -80,6 +80,8 @@ func TestChurn(t *testing.T) {
 				})
 			}
 			wg.Wait()
+			// The last ones may be gone before they are accepted, but that they are all the same.
+			await(t, "every connect is a connection", func() bool { return h.opened.Load() >= int64(2*connects) })
 			h.balanced(group)
 			if opened := h.opened.Load(); opened != int64(2*connects) {
 				t.Errorf("%d connects, %d connections", 2*connects, opened)

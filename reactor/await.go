@@ -53,7 +53,8 @@ func (w *workers) worked() {
 // run at a time; more wait for their turn. A panic of f is one of the coroutine's, so
 // is a runtime.Goexit. The end of a connection does not end the wait, for f may use
 // what is the coroutine's. After a forced end of the group the coroutine goes on when f
-// returns, on f's goroutine, and everything it then waits for fails. Errors: f's, and ErrCoroutine.
+// returns, on f's goroutine, and everything it then waits for fails. Errors: f's, and
+// ErrCoroutine.
 func (co *Coroutine) Await(f func() error) error {
 	l := co.loop
 	if l.inside != co {

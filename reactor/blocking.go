@@ -126,8 +126,13 @@ func (*blocking) Closed(c *Conn, err error) {
 		return
 	}
 	s.data = nil
-	if s.reason = err; err == nil {
+	switch {
+	case err == nil:
 		s.reason = s.fault("use", ErrClosed)
+	case errors.Is(err, io.EOF): // as io.Reader wants it
+		s.reason = io.EOF
+	default:
+		s.reason = &netError{err}
 	}
 	if s.waits == forInput || s.waits == forRoom || s.waits == forTime {
 		s.resume()

@@ -7,7 +7,9 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"example.com/iomux"
 	"example.com/iomux/internal/sys"
@@ -43,7 +45,7 @@ type Conn struct {
 	progress bool // bytes have gone either way in this callback
 	dirty    bool // in loop.dirty
 	abort    bool // reset the connection instead of ending it
-	busy     bool // a coroutine is at work, for which the end of the group waits
+	busy     bool // a coroutine or goroutine is at work, for which the end of the group waits
 	again    bool // what Data left unused is to be brought to it again
 	unsure   bool // it lingers only until the peer's kernel has confirmed all
 }
@@ -56,6 +58,18 @@ const (
 	connLinger            // all is sent; wait for the peer to see it, see hangUp
 	connDead              // out of the selector; Closed and close(2) come at the end of the turn
 )
+
+// serveBy gives the connection another service, of the same loop. Other goroutines may
+// look at that meanwhile, by shared: an atomic.Pointer would have the loop's goroutine,
+// the only one that changes it, load it atomically a dozen times a message.
+func (c *Conn) serveBy(s *service) {
+	atomic.StorePointer((*unsafe.Pointer)(unsafe.Pointer(&c.service)), unsafe.Pointer(s))
+}
+
+// shared is the service, for other goroutines.
+func (c *Conn) shared() *service {
+	return (*service)(atomic.LoadPointer((*unsafe.Pointer)(unsafe.Pointer(&c.service))))
+}
 
 // loop is Loop, for inside.
 func (c *Conn) loop() *Loop { return c.service.loop }
@@ -85,7 +99,9 @@ func (c *Conn) ready(events iomux.Events, raw iomux.Raw) {
 
 // reading reports whether input is wanted.
 func (c *Conn) reading() bool {
-	return c.state == connOpen && !c.paused && !c.choked && !c.ended
+	// A NetConn reads while it writes, for its goroutines do both; it keeps its output
+	// within the mark by itself, as far as messages and TLS let it.
+	return c.state == connOpen && !c.paused && (!c.choked || c.service.threaded != nil) && !c.ended
 }
 
 // settle brings the connection in line with what callbacks did to it: flush,
@@ -329,12 +345,12 @@ func (c *Conn) LocalAddr() net.Addr {
 }
 
 // Loop is the loop that c belongs to. Any goroutine may call it.
-func (c *Conn) Loop() *Loop { return c.service.loop }
+func (c *Conn) Loop() *Loop { return c.shared().loop }
 
 // Post has f run on c's loop, in c's name: should it panic, c is closed. It may
 // run after c has closed; a Write then answers ErrClosed. Any goroutine may call
 // it. ErrClosed: the loop has ended, and f will not run.
-func (c *Conn) Post(f func()) error { return c.service.loop.post(posted{c, f}) }
+func (c *Conn) Post(f func()) error { return c.Loop().post(posted{c, f}) }
 
 // panicked ends the connection whose callback did not return.
 func (c *Conn) panicked(err error) { c.finish(err) }

@@ -107,7 +107,7 @@ func (co *Coroutine) end() {
 	co.strand = nil
 }
 
-// wait lets the loop go on until wake, or until the time is over, which late tells.
+// wait lets the loop go on until resume, or until the time is over, which late tells.
 // until is of the loop's clock; 0 is no bound.
 func (co *Coroutine) wait(what waiting, until time.Duration) error {
 	l := co.loop
@@ -142,17 +142,17 @@ func (co *Coroutine) ring() {
 		co.arm()
 	default:
 		co.late = true
-		co.wakeFor(co.who)
+		co.wake()
 	}
 }
 
-// wakeFor resumes the coroutine outside of a callback of who's.
-func (co *Coroutine) wakeFor(who party) {
+// wake resumes the coroutine outside of a callback of whom it runs for.
+func (co *Coroutine) wake() {
 	l := co.loop
-	l.current = who
+	l.current = co.who
 	co.resume()
-	if who != nil {
-		who.settle()
+	if co.who != nil {
+		co.who.settle()
 	}
 	l.current = nil
 }

@@ -3,7 +3,6 @@
 package reactor
 
 import (
-	"bytes"
 	"fmt"
 	"iter"
 	"runtime"
@@ -152,10 +151,7 @@ func (s *strand) work() {
 
 // note finds out whose stack the watchdog has to show.
 func (s *strand) note() {
-	var buf [64]byte
-	who, _, _ := bytes.Cut(buf[:runtime.Stack(buf[:], false)], []byte("["))
-	who = bytes.Clone(who)
-	s.who = &who
+	s.who = thisGoroutine()
 	s.loop.watched.show(s.who)
 }
 

@@ -172,7 +172,7 @@ func (s *Stream) past(end time.Duration) bool { return end != 0 && end <= s.loop
 
 // fault is an error of a method.
 func (s *Stream) fault(op string, err error) error {
-	return fmt.Errorf("reactor: %s %v: %w", op, s.conn.name(), err)
+	return &netError{fmt.Errorf("reactor: %s %v: %w", op, s.conn.name(), err)}
 }
 
 // Close ends the connection: what was written is still sent. The coroutine goes on.

@@ -81,7 +81,7 @@ func (c *Conn) SetTimeouts(t Timeouts) error {
 		return err
 	}
 	old, now := c.service.timeouts, c.loop().now()
-	c.service = c.service.with(t)
+	c.serveBy(c.service.with(t))
 	// Without a timeout nobody has noted when what it is about began.
 	if old.Idle == 0 && t.Idle > 0 || old.Handshake == 0 && t.Handshake > 0 {
 		c.active = now

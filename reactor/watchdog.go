@@ -43,10 +43,15 @@ func (w *watched) begin() {
 	if w.dog == nil {
 		return
 	}
+	w.who.Store(thisGoroutine())
+}
+
+// thisGoroutine is how the calling goroutine begins in a stack trace: "goroutine 7 ".
+func thisGoroutine() *[]byte {
 	var buf [64]byte
 	who, _, _ := bytes.Cut(buf[:runtime.Stack(buf[:], false)], []byte("["))
-	who = bytes.Clone(who) // "goroutine 7 "
-	w.who.Store(&who)
+	who = bytes.Clone(who)
+	return &who
 }
 
 // show is called before a coroutine runs, with how it begins in a stack trace.

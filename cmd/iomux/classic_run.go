@@ -55,28 +55,15 @@ func (s *classicServer) run(changed func(flag string) bool, stdout, stderr io.Wr
 	return errors.Join(server.Err(), end())
 }
 
-// drainClassic shuts a server down, and gives up on that at the next signal.
+// drainClassic shuts a server down. That clients did not let it in time is no error: the
+// server did what was asked of it.
 func drainClassic(server *classic.Server, log *slog.Logger, signals <-chan os.Signal, limit time.Duration) error {
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
-	defer cancel()
-	done := make(chan error, 1)
-	go func() { done <- server.Shutdown(ctx) }()
-	for began := time.Now(); ; {
-		select {
-		case err := <-done:
-			if errors.Is(err, context.DeadlineExceeded) {
-				// The server did what was asked of it; the clients did not.
-				log.Warn("what did not drain in time was cut", "limit", limit, "err", err)
-				return nil
-			}
-			return err
-		case sig := <-signals:
-			if time.Since(began) < sameSignal {
-				continue
-			}
-			return fmt.Errorf("second signal (%v): exiting at once, connections that had not drained are cut", sig)
-		}
+	err := within(limit, signals, server.Shutdown)
+	if errors.Is(err, context.DeadlineExceeded) {
+		log.Warn("what did not drain in time was cut", "limit", limit, "err", err)
+		return nil
 	}
+	return err
 }
 
 // heldWriter keeps what is written until it is released: a server may have something to

@@ -80,21 +80,27 @@ func (sv *service) leave() {
 	}
 }
 
-// drain shuts the group down, and gives up on that at the next signal.
+// drain shuts the group down. That clients did not let it in time is no error: the
+// server did what was asked of it.
 func (sv *service) drain(signals <-chan os.Signal, limit time.Duration) error {
+	err := within(limit, signals, sv.group.Shutdown)
+	var forced *reactor.ForcedError
+	if errors.As(err, &forced) {
+		sv.log.Warn("connections that did not drain in time were closed", "count", forced.Count, "limit", limit)
+		return nil
+	}
+	return err
+}
+
+// within has shutdown take no longer than limit, and gives up on it at the next signal.
+func within(limit time.Duration, signals <-chan os.Signal, shutdown func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	done := make(chan error, 1)
-	go func() { done <- sv.group.Shutdown(ctx) }()
+	go func() { done <- shutdown(ctx) }()
 	for began := time.Now(); ; {
 		select {
 		case err := <-done:
-			var forced *reactor.ForcedError
-			if errors.As(err, &forced) {
-				// The server did what was asked of it; the clients did not.
-				sv.log.Warn("connections that did not drain in time were closed", "count", forced.Count, "limit", limit)
-				return nil
-			}
 			return err
 		case sig := <-signals:
 			if time.Since(began) < sameSignal {

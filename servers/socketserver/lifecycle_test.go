@@ -359,3 +359,30 @@ func TestManyRequests(t *testing.T) {
 		})
 	}
 }
+
+// A HandleRequest whose context ends just as what it had accepted is lost lets go of the
+// server: the next one is not told that it serves already.
+func TestHandleRequestLetsGo(t *testing.T) {
+	s := open(t, "tcp", lineEcho, Options{})
+	for range 200 {
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		done := make(chan error, 1)
+		go func() {
+			_, err := s.HandleRequest(ctx)
+			done <- err
+		}()
+		for running := false; !running; await(t) {
+			s.mu.Lock()
+			if one := s.single; one != nil {
+				running = true
+				one.back <- struct{}{}
+				cancel()
+			}
+			s.mu.Unlock()
+		}
+		if err := receive(t, done); !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+	}
+}

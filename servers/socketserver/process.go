@@ -38,21 +38,14 @@ func (s *Server) serveStream(c *reactor.Stream) error {
 
 // begin makes a request, which from now on counts as running.
 func (s *Server) begin(client net.Addr) *Request {
-	s.count()
-	return s.request(client)
-}
-
-// count counts one more request that runs.
-func (s *Server) count() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.requests++
+	return s.request(client)
 }
 
-// request makes one.
+// request makes one that is counted already; mu is held.
 func (s *Server) request(client net.Addr) *Request {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.number++
 	r := &Request{server: s, client: client, number: s.number + 1}
 	if one := s.single; one != nil && one.took > 0 && !one.begun {

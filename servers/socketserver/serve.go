@@ -180,8 +180,9 @@ func (s *Server) stop(err error) {
 
 // Shutdown has ServeForever return and waits until it has, or until ctx ends, whose
 // error it returns then. It accepts no more, but for what is being accepted in that very
-// moment; requests that run go on, so that a handler may call it too. When nothing serves it does nothing, and does not keep a later
-// ServeForever from serving, as it does in Python.
+// moment; requests that run go on, so that a handler may call it too. When nothing serves
+// it does nothing, and does not keep a later ServeForever from serving, as it does in
+// Python.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	run := s.serving
@@ -240,7 +241,7 @@ func (s *Server) HandleRequest(ctx context.Context) (handled bool, err error) {
 		case late:
 			s.options.Hooks.HandleTimeout(s)
 			return false, nil
-		case ctx.Err() != nil:
+		case ctxDone == nil:
 			return false, ctx.Err()
 		}
 	}

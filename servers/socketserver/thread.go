@@ -6,7 +6,9 @@ import "example.com/iomux/reactor"
 
 // serveThread is the goroutine of a connection. The gate has counted the request.
 func (s *Server) serveThread(c *reactor.NetConn) error {
+	s.mu.Lock()
 	r := s.request(c.RemoteAddr())
+	s.mu.Unlock()
 	r.conn = c
 	s.serve(r)
 	return nil

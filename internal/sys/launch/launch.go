@@ -11,6 +11,8 @@ import (
 	"runtime"
 	"sync/atomic"
 	"syscall"
+
+	"example.com/iomux/internal/sys"
 )
 
 // ErrNotReady: Main was not called, so that this process, started once more, would do
@@ -100,7 +102,8 @@ func (p *Process) attend(cmd *exec.Cmd, started chan<- error) {
 	}
 	p.pid = cmd.Process.Pid
 	started <- nil
-	kept := awaitExit(p.pid)
+	// Until it is waited for as well, its number is nobody else's, nor is its group's.
+	kept := sys.AwaitExit(p.pid) == 0
 	if !kept {
 		_ = cmd.Wait() // how it ended is in cmd.ProcessState
 	}
@@ -120,8 +123,8 @@ func (p *Process) Exited() <-chan struct{} { return p.exited }
 // session or group of its own. It is not for after End.
 func (p *Process) Kill() {
 	// Nobody else can have the group's number while the program was not waited for,
-	// see awaitExit. That there is nobody left is no error.
-	_ = syscall.Kill(-p.pid, syscall.SIGKILL)
+	// see attend. That there is nobody left is no error.
+	_ = sys.KillGroup(p.pid)
 }
 
 // End is Kill, and waits for the program; it returns how that has ended. The error

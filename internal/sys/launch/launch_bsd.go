@@ -16,11 +16,6 @@ func self() string {
 // attributes make a session.
 func attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
 
-// awaitExit does not wait: x/sys has no waitid(2) or wait6(2) here. That the group is
-// killed after its leader was waited for is a matter of microseconds, in which these
-// systems would have to give the same number to another group.
-func awaitExit(int) bool { return false }
-
 // noNewPrivileges has nothing to call here.
 func noNewPrivileges() error { return nil }
 

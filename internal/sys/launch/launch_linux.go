@@ -16,20 +16,6 @@ func attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 }
 
-// awaitExit waits for a child to end, and leaves it to be waited for once more: until
-// then its number is nobody else's, nor is that of its group.
-func awaitExit(pid int) bool {
-	for {
-		switch err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil); err {
-		case nil:
-			return true
-		case unix.EINTR:
-		default:
-			return false // a sandbox that does not know the call
-		}
-	}
-}
-
 // noNewPrivileges has set-user-ID bits and the like mean nothing from now on.
 func noNewPrivileges() error { return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }
 
