@@ -3,20 +3,33 @@
 package chat
 
 // Codec is a way to write the chat: what clients send becomes commands, and what happens
-// becomes bytes. The server has Lines, JSON and Chunks; a codec of one's own may embed
-// one of them and change a method. Its methods are called on several loops at a time,
-// and its values are compared: two connections share what is encoded if their codecs
-// are ==.
+// becomes bytes. The package has Lines, JSON and Chunks; a codec of one's own may embed
+// one of them and change a method. Its methods are called on several loops at a time.
 type Codec interface {
-	// Decode takes the first whole message off p, which ends is the last of. used is
-	// how many bytes it had; 0 is that more must come first. An error ends the
-	// connection; if it is a *Refusal, the client gets its Reply before that.
+	// Decode takes the first whole message off p. used is how many bytes it had; 0 is
+	// that more must come first, if the client has not ended, which ends tells. Strings
+	// of the command are copies. An error ends the connection; if it is a *Refusal, the
+	// client gets its Reply before that.
 	Decode(p []byte, ends bool) (c Command, used int, err error)
 	// Encode appends an event to dst: nothing, if its clients need not know. It is
-	// called once for all members that have the codec; e does not change.
+	// called once for all members of a Handler; e does not change.
 	Encode(dst []byte, e *Event) []byte
-	// Echo is whether members get what they have said themselves.
-	Echo() bool
+	// Traits tells what its clients are like.
+	Traits() Traits
+}
+
+// Traits are what a Server has to know of a Codec's clients.
+type Traits struct {
+	// Echo: they want what they have said themselves.
+	Echo bool
+	// Hello: they speak first, and get nothing before they have.
+	Hello bool
+	// Foreign: they may turn out to be clients of another protocol, HTTP, TLS or IRC,
+	// which get an answer that they understand.
+	Foreign bool
+	// Alive: something else looks whether they are there, as WebSocket's ping does;
+	// Options.IdleTimeout is not for them.
+	Alive bool
 }
 
 // Refusal is the end of a connection that speaks another language.

@@ -7,9 +7,10 @@ type Command struct {
 	// Name is which: one of the server's own (the help lists them), or of
 	// Options.Commands. Empty: nothing, as an empty line.
 	Name string
-	// Room is the room it is about, or where a command is about a member, the
-	// nickname. Empty: the room that the member has joined last.
+	// Room is the room it is about. Empty: the one that the member joined last.
 	Room string
+	// To is whom it is about: a nickname, or what can be banned.
+	To string
 	// Text is the rest.
 	Text string
 	// ID is returned in what comes of it. A message whose ID the room's history has
@@ -19,4 +20,13 @@ type Command struct {
 	// begins behind that, if it reaches so far.
 	After uint64
 	Epoch string
+	// Rooms are those that hello joins. Nil: the lobby.
+	Rooms []Since
+}
+
+// Since is a room, and what a client has seen of it.
+type Since struct {
+	Room  string `json:"room"`
+	After uint64 `json:"after"`
+	Epoch string `json:"epoch"`
 }

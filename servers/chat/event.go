@@ -9,7 +9,7 @@ type Kind string
 
 // The kinds, and the fields of an Event that each has beside its Kind and Time.
 const (
-	Welcome Kind = "welcome" // Nick: the member's own; Text: the message of the day
+	Welcome Kind = "welcome" // Nick: the member's own; Text: the message of the day; By: the server; Login
 	Named   Kind = "named"   // Nick: the member's own from now on
 	Said    Kind = "said"    // Room, Seq, Nick, Text, ID
 	Acted   Kind = "acted"   // of /me: as Said
@@ -26,7 +26,6 @@ const (
 	Notice  Kind = "notice"  // Text, By: who says so, "" is the server
 	Failed  Kind = "failed"  // Code, Text, ID: a command of the member's was not done
 	Pong    Kind = "pong"    // ID
-	Ping    Kind = "ping"    // the member is to send something, lest it be taken for gone
 )
 
 // Event is something that has happened, as members are told of it. Its texts have been
@@ -49,7 +48,8 @@ type Event struct {
 	// Missed: there was more between what the member asked to go on from and the
 	// oldest that the history has.
 	Missed bool
-	Count  int // members of the room
+	Login  bool // one must log in before anything else
+	Count  int  // members of the room
 	Names  []string
 	Rooms  []RoomInfo
 }

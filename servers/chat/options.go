@@ -3,6 +3,7 @@
 package chat
 
 import (
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -66,14 +67,87 @@ type Options struct {
 	// it any more: to tell everybody of everybody costs the square of their number.
 	// Default: 200.
 	Quiet int
-	// PingAfter is how long a client may be silent before it is sent a Ping, where its
-	// codec has one, and IdleTimeout how long before it is closed: 0 is 5 min and, for
-	// codecs with a ping, 10 min.
-	PingAfter, IdleTimeout time.Duration
+	// IdleTimeout is how long a client may send nothing; it is told a minute before.
+	// Not for codecs that are Alive. Default: 1 h.
+	IdleTimeout time.Duration
 
 	// Logger gets what operators do, and who is dropped, and why. Default:
 	// slog.Default().
 	Logger *slog.Logger
 
 	now func() time.Time // for tests
+	// hush is how long a client that need not speak first may take to show that it is a
+	// client of another protocol, before it is greeted. Default: 200 ms.
+	hush time.Duration
 }
+
+// fill puts defaults where nothing is said, and looks whether the rest is possible.
+func (o *Options) fill() error {
+	for _, f := range []struct {
+		value     *float64
+		otherwise float64
+	}{
+		{&o.Rate, 10}, {&o.Burst, 20}, {&o.AddrRate, 40}, {&o.AddrBurst, 200}, {&o.JoinRate, 30}, {&o.NickRate, 3}, {&o.ConnRate, 20},
+	} {
+		if *f.value == 0 {
+			*f.value = f.otherwise
+		}
+	}
+	for _, f := range []struct {
+		value     *int
+		otherwise int
+	}{
+		{&o.ConnsPerAddr, 64}, {&o.MaxText, 2000}, {&o.MaxTopic, 300}, {&o.MaxRooms, 10_000}, {&o.RoomsPerMember, 20},
+		{&o.History, 1000}, {&o.HistoryBytes, 1 << 20}, {&o.Replay, 50}, {&o.Quiet, 200},
+	} {
+		if *f.value == 0 {
+			*f.value = f.otherwise
+		}
+	}
+	for _, f := range []struct {
+		value     *time.Duration
+		otherwise time.Duration
+	}{
+		{&o.Patience, 10 * time.Second}, {&o.KeepRoom, time.Minute}, {&o.IdleTimeout, time.Hour}, {&o.hush, 200 * time.Millisecond},
+	} {
+		if *f.value == 0 {
+			*f.value = f.otherwise
+		}
+	}
+	if o.Name == "" {
+		o.Name = "iomux"
+	}
+	if o.Lobby == "" {
+		o.Lobby = "lobby"
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.now == nil {
+		o.now = time.Now
+	}
+	var err error
+	if o.Lobby, _, err = foldRoom(o.Lobby); err != nil {
+		return fmt.Errorf("%w: the lobby's name: %w", ErrOption, err)
+	}
+	if o.MaxText < 1 || o.MaxText > maxText {
+		return fmt.Errorf("%w: MaxText is %d, want 1 to %d", ErrOption, o.MaxText, maxText)
+	}
+	if o.MaxTopic < 1 || o.MaxTopic > o.MaxText {
+		return fmt.Errorf("%w: MaxTopic is %d, want 1 to MaxText, which is %d", ErrOption, o.MaxTopic, o.MaxText)
+	}
+	if o.RequireLogin && o.Auth == nil {
+		return fmt.Errorf("%w: RequireLogin without Auth: nobody could come in", ErrOption)
+	}
+	for name := range o.Commands {
+		if name != clean(name, 32) || name == "" || name == helloCommand {
+			return fmt.Errorf("%w: %q cannot be the name of a command", ErrOption, name)
+		}
+	}
+	o.History, o.HistoryBytes, o.Replay = max(o.History, 0), max(o.HistoryBytes, 0), max(o.Replay, 0)
+	o.Name, o.MOTD = clean(o.Name, 64), cleanLines(o.MOTD)
+	return nil
+}
+
+// maxText bounds MaxText: a message must fit a line of Lines.
+const maxText = 4000

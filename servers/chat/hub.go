@@ -1,0 +1,269 @@
+//go:build linux || darwin || dragonfly || freebsd || netbsd || openbsd
+
+package chat
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// hub is the chat itself: who there is, in which rooms, and what is said there. It knows
+// no loop, no connection and no clock: what comes of a command goes to out, and the time
+// is the one that whoever calls it has set in now. One goroutine calls it, that of the
+// home loop, so that all members hear everything in the same order.
+type hub struct {
+	o        *Options // with its defaults
+	out      out
+	now      time.Time
+	commands map[string]builtin
+
+	nicks  map[string]*person // by their folds
+	rooms  map[string]*room
+	parted map[string]parting
+	bans   bans
+	mutes  bans
+	people int
+	guests int
+
+	reserved map[string]bool // folds
+	guest    string          // the fold of guestPrefix
+	digits   string          // what digits fold to
+}
+
+// out is what a hub has an effect on.
+type out interface {
+	// send tells one, cast all in a room; but, if there is one, is whose doing it is,
+	// and gets it only if it wants that.
+	send(p *person, pk *packet)
+	cast(r *room, but *person, pk *packet)
+	// enter has p get what is cast in r from now on, exit no more.
+	enter(r *room, p *person)
+	exit(r *room, p *person)
+	// end ends p's connection when it has been sent everything; the hub has forgotten it.
+	end(p *person, why string)
+	// check has a login be looked at, which ends with a call of hub.checked.
+	check(p *person, name, secret string)
+	// load and keep are for what outlives the hub.
+	load(fold string, limit int) (StoredRoom, bool)
+	keep(fold string, r StoredRoom)
+	keepBans([]Ban)
+	// note is for the log.
+	note(what string, args ...any)
+}
+
+func newHub(o *Options, to out) *hub {
+	h := &hub{
+		o: o, out: to, now: o.now(),
+		nicks: map[string]*person{}, rooms: map[string]*room{}, parted: map[string]parting{},
+		reserved: map[string]bool{},
+	}
+	for _, name := range append(slices.Clone(reserved), o.Name) {
+		if _, fold, err := foldNick(name); err == nil {
+			h.reserved[fold] = true
+		}
+	}
+	_, h.guest, _ = foldNick(guestPrefix)
+	for d := range 10 {
+		_, fold, _ := foldNick(guestPrefix + string(rune('0'+d)))
+		h.digits += fold[len(h.guest):]
+	}
+	h.bans.fill(nil)
+	h.mutes.fill(nil)
+	h.addCommands()
+	return h
+}
+
+// send tells somebody what has happened.
+func (h *hub) send(p *person, e Event) {
+	e.Time = h.stamp(e.Time)
+	h.out.send(p, &packet{event: e})
+}
+
+// cast tells everybody in a room.
+func (h *hub) cast(r *room, by *person, e Event) {
+	e.Time = h.stamp(e.Time)
+	h.out.cast(r, by, &packet{event: e})
+}
+
+func (h *hub) stamp(t time.Time) time.Time {
+	if t.IsZero() {
+		return h.now
+	}
+	return t
+}
+
+// enter takes in somebody whose connection has come. It gets nothing before greet.
+func (h *hub) enter(p *person) {
+	h.people++
+	p.joins = newBucket(h.o.JoinRate/60, h.o.JoinRate, h.now)
+	p.nicks = newBucket(h.o.NickRate/60, h.o.NickRate, h.now)
+	if h.bans.addr(p.addr, h.now) {
+		h.send(p, Event{Kind: Failed, Code: CodeBanned, Text: "you are banned here"})
+		h.drop(p, "banned")
+		return
+	}
+	shown, fold := h.guestName()
+	h.name(p, shown, fold)
+}
+
+// greet has somebody be in the chat: by the name it wants, and in the rooms it has been
+// in, if it says so; else in the lobby.
+func (h *hub) greet(p *person, hello *Command) {
+	p.greeted = true
+	var failed *failure
+	if hello != nil && hello.To != "" {
+		var shown, fold string
+		if shown, fold, failed = h.nickFor(p, hello.To); failed == nil {
+			h.name(p, shown, fold)
+		}
+	}
+	h.send(p, Event{Kind: Welcome, Nick: p.nick, By: h.o.Name, Text: h.o.MOTD, Login: h.o.RequireLogin && !p.loggedIn})
+	if failed != nil {
+		h.send(p, Event{Kind: Failed, Code: failed.code, Text: failed.text, ID: hello.ID})
+	}
+	if h.o.RequireLogin && !p.loggedIn {
+		return
+	}
+	if hello == nil || hello.Rooms == nil {
+		h.begin(p)
+		return
+	}
+	for _, since := range hello.Rooms {
+		h.tell(p, h.join(p, since), hello.ID)
+	}
+}
+
+// begin puts somebody into the lobby.
+func (h *hub) begin(p *person) { h.tell(p, h.join(p, Since{Room: h.o.Lobby}), "") }
+
+// tell says that something was not done, if so.
+func (h *hub) tell(p *person, failed *failure, id string) {
+	if failed != nil {
+		h.send(p, Event{Kind: Failed, Code: failed.code, Text: failed.text, ID: id})
+	}
+}
+
+// do does what somebody wants.
+func (h *hub) do(p *person, c *Command) {
+	if p.gone || c.Name == "" {
+		return
+	}
+	if !p.greeted {
+		if c.Name == helloCommand {
+			h.greet(p, c)
+			return
+		}
+		h.greet(p, nil)
+	}
+	spec, ok := h.commands[c.Name]
+	var failed *failure
+	switch {
+	case !ok:
+		failed = fail(CodeUnknown, "there is no command %s; /help lists them", clean(c.Name, 32))
+	case h.o.RequireLogin && !p.loggedIn && !spec.open:
+		failed = fail(CodeLogin, "log in first: /login NAME SECRET, or /login TOKEN")
+	case spec.operator && !p.operator:
+		failed = fail(CodeOperator, "only operators may do that")
+	default:
+		failed = spec.do(h, p, c)
+	}
+	h.tell(p, failed, c.ID)
+}
+
+// join puts somebody into a room.
+func (h *hub) join(p *person, since Since) *failure {
+	name := since.Room
+	if name == "" {
+		return fail(CodeUsage, "which room? /join ROOM")
+	}
+	r, failed := h.room(name, true)
+	switch {
+	case failed != nil:
+		return failed
+	case p.in(r):
+		// It is the current one from now on.
+		p.rooms = append(slices.DeleteFunc(p.rooms, func(o *room) bool { return o == r }), r)
+		return nil
+	case h.o.RoomsPerMember >= 0 && len(p.rooms) >= h.o.RoomsPerMember:
+		return fail(CodeLimit, "you are in %d rooms already; leave one first, with /part", len(p.rooms))
+	case !p.joins.allow(h.now):
+		return fail(CodeLimit, "you join too many rooms; wait a moment")
+	}
+	r.people[p] = true
+	p.rooms = append(p.rooms, r)
+	if !h.quiet(r) {
+		h.cast(r, nil, Event{Kind: Joined, Room: r.name, Nick: p.nick})
+	}
+	h.out.enter(r, p)
+	h.replay(r, p, since)
+	return nil
+}
+
+// part takes somebody out of a room, and tells the others; e is what they are told.
+func (h *hub) part(p *person, r *room, e Event) {
+	loud := !h.quiet(r) || e.Kind == Kicked
+	delete(r.people, p)
+	p.rooms = slices.DeleteFunc(p.rooms, func(o *room) bool { return o == r })
+	h.out.exit(r, p)
+	if loud {
+		e.Room = r.name
+		h.cast(r, nil, e)
+	}
+	if len(r.people) == 0 {
+		r.empty = h.now
+	}
+}
+
+// leave takes in that somebody's connection has ended.
+func (h *hub) leave(p *person, why string) {
+	if p.gone {
+		return
+	}
+	p.gone = true
+	h.people--
+	for _, r := range slices.Clone(p.rooms) {
+		h.part(p, r, Event{Kind: Left, Nick: p.nick, Text: why})
+	}
+	if h.nicks[p.fold] == p {
+		delete(h.nicks, p.fold)
+		if len(h.parted) < partingsKept && !h.guestLike(p.fold) {
+			h.parted[p.fold] = parting{site(p.addr), h.now.Add(nickKept)}
+		}
+	}
+}
+
+// drop ends somebody's connection.
+func (h *hub) drop(p *person, why string) {
+	h.leave(p, why)
+	h.out.end(p, why)
+}
+
+// sweep forgets what is over: rooms that are empty, nicknames that were kept, bans. It is
+// called every now and then.
+func (h *hub) sweep() {
+	for fold, r := range h.rooms {
+		if len(r.people) == 0 && h.now.Sub(r.empty) >= h.o.KeepRoom {
+			delete(h.rooms, fold)
+		}
+	}
+	for fold, was := range h.parted {
+		if !was.until.After(h.now) {
+			delete(h.parted, fold)
+		}
+	}
+	if left := h.mutes.current(h.now); len(left) < len(h.mutes.list) {
+		h.mutes.fill(left)
+	}
+}
+
+// site is what counts as one address: of IPv6 its first 64 bits, for a single customer
+// has at least that many.
+func site(a netip.Addr) netip.Addr {
+	a = a.Unmap().WithZone("")
+	if a.Is6() {
+		p, _ := a.Prefix(64)
+		return p.Addr()
+	}
+	return a
+}

@@ -1,0 +1,34 @@
+//go:build linux || darwin || dragonfly || freebsd || netbsd || openbsd
+
+package chat
+
+import "sync"
+
+// packet is an event on its way to many. It is encoded once for each Handler that has
+// members among them, by the loop that comes first, and its bytes are shared.
+type packet struct {
+	event Event
+
+	mu    sync.Mutex
+	forms [][]byte // by the handlers' numbers; nil: not encoded yet
+}
+
+// nothing is the form of what a codec leaves out: unlike nil it is there.
+var nothing = []byte{}
+
+// bytes are the packet as h's clients get it. They are not changed any more.
+func (p *packet) bytes(h *Handler) []byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for len(p.forms) <= h.number {
+		p.forms = append(p.forms, nil)
+	}
+	b := p.forms[h.number]
+	if b == nil {
+		if b = h.codec.Encode(nil, &p.event); b == nil {
+			b = nothing
+		}
+		p.forms[h.number] = b
+	}
+	return b
+}

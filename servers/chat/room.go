@@ -1,0 +1,124 @@
+//go:build linux || darwin || dragonfly || freebsd || netbsd || openbsd
+
+package chat
+
+import (
+	"crypto/rand"
+	"slices"
+	"strings"
+	"time"
+)
+
+// room is where people talk. The hub alone touches what is in it; for halls it is only
+// a name.
+type room struct {
+	name, fold string
+	epoch      string
+	seq        uint64
+	topic      Event // Seq 0: none
+	people     map[*person]bool
+	history    history
+	empty      time.Time // since when, where nobody is in it
+}
+
+// names are the nicknames in the room, in order.
+func (r *room) names() []string {
+	list := make([]string, 0, len(r.people))
+	for p := range r.people {
+		list = append(list, p.nick)
+	}
+	slices.SortFunc(list, func(a, b string) int { return strings.Compare(strings.ToLower(a), strings.ToLower(b)) })
+	return list
+}
+
+// number gives an event its place in the room.
+func (r *room) number(e *Event) {
+	r.seq++
+	e.Room, e.Seq = r.name, r.seq
+}
+
+// room is the one of a name: an existing one, or with create a new one. The error is for
+// the member.
+func (h *hub) room(name string, create bool) (*room, *failure) {
+	shown, fold, err := foldRoom(name)
+	if err != nil {
+		return nil, fail(CodeRoom, "%v", err)
+	}
+	if r := h.rooms[fold]; r != nil {
+		return r, nil
+	}
+	if !create {
+		return nil, fail(CodeRoom, "there is no room %s", shown)
+	}
+	if h.o.MaxRooms >= 0 && len(h.rooms) >= h.o.MaxRooms {
+		return nil, fail(CodeLimit, "there are %d rooms already, and there may not be more", len(h.rooms))
+	}
+	r := &room{name: shown, fold: fold, people: map[*person]bool{}, empty: h.now}
+	h.restore(r)
+	h.rooms[fold] = r
+	return r, nil
+}
+
+// restore brings back what the store has of a room.
+func (h *hub) restore(r *room) {
+	if kept, ok := h.out.load(r.fold, h.o.History); ok {
+		r.name, r.epoch, r.seq, r.topic = kept.Name, kept.Epoch, kept.Seq, kept.Topic
+		for _, e := range kept.Events {
+			e.Room = r.name
+			r.history.add(e, h.o.History, h.o.HistoryBytes)
+		}
+		return
+	}
+	r.epoch = rand.Text()[:12]
+}
+
+// keep has an event of the room's outlive it.
+func (h *hub) keep(r *room, e Event) {
+	stored := StoredRoom{Name: r.name, Epoch: r.epoch, Topic: r.topic, Seq: r.seq}
+	if e.Kind != Topic {
+		r.history.add(e, h.o.History, h.o.HistoryBytes)
+		stored.Events = []Event{e}
+	}
+	h.out.keep(r.fold, stored)
+}
+
+// replay shows somebody who has joined what was said: what came after since, if that is
+// of this epoch, else the last messages.
+func (h *hub) replay(r *room, p *person, since Since) {
+	first := max(0, r.history.count-h.o.Replay)
+	missed := false
+	if since.Epoch != "" || since.After > 0 {
+		if since.Epoch == r.epoch && since.After <= r.seq {
+			first = r.history.from(since.After)
+			oldest := r.seq + 1
+			if r.history.count > 0 {
+				oldest = r.history.at(0).event.Seq
+			}
+			// Topics have numbers too and are not in the history: one that is the
+			// only thing between is nothing missed, yet there is no telling.
+			missed = since.After+1 < oldest && since.After < r.seq
+		} else {
+			missed = true
+		}
+	}
+	h.send(p, Event{Kind: Entered, Room: r.name, Epoch: r.epoch, Seq: r.seq, Count: len(r.people), Missed: missed, Nick: p.nick, Names: h.someNames(r)})
+	if r.topic.Seq > 0 {
+		t := r.topic
+		t.Old, t.Seq = true, 0
+		h.send(p, t)
+	}
+	for i := first; i < r.history.count; i++ {
+		h.out.send(p, r.history.at(i))
+	}
+}
+
+// someNames are those of a room that is small enough to show them.
+func (h *hub) someNames(r *room) []string {
+	if h.quiet(r) {
+		return nil
+	}
+	return r.names()
+}
+
+// quiet reports whether coming and going is not told in the room.
+func (h *hub) quiet(r *room) bool { return h.o.Quiet >= 0 && len(r.people) > h.o.Quiet }
