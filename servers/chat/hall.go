@@ -63,7 +63,7 @@ func (h *hall) cast(r *room, but *Member, pk *packet) {
 	var b []byte
 	// A Write that closes a connection does so at the end of the turn: the list stays.
 	for _, m := range h.rooms[r] {
-		if m == but && !m.handler.traits.Echo {
+		if m == but && (!m.handler.traits.Echo || pk.event.Kind == Renamed) {
 			continue
 		}
 		if m.handler != handler {

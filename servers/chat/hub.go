@@ -33,8 +33,8 @@ type hub struct {
 
 // out is what a hub has an effect on.
 type out interface {
-	// send tells one, cast all in a room; but, if there is one, is whose doing it is,
-	// and gets it only if it wants that.
+	// send tells one, cast all in a room; but, if there is one, is whose doing it is: it
+	// gets what it has said only if its codec has an Echo, and its new name not at all.
 	send(p *person, pk *packet)
 	cast(r *room, but *person, pk *packet)
 	// enter has p get what is cast in r from now on, exit no more.

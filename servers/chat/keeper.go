@@ -5,7 +5,6 @@ package chat
 import (
 	"errors"
 	"log/slog"
-	"slices"
 	"sync"
 )
 
@@ -17,11 +16,11 @@ type keeper struct {
 
 	mu     sync.Mutex
 	work   sync.Cond // there is something to do
-	idle   sync.Cond // nothing is left to do
+	idle   sync.Cond // the store has been given something
 	rooms  map[string]*StoredRoom
+	now    map[string]*StoredRoom // what the store is being given
 	events int
 	bans   *[]Ban // to be saved; nil: nothing new
-	busy   bool
 	closed bool
 	err    error // the last one of the store
 	done   chan struct{}
@@ -61,10 +60,10 @@ func (k *keeper) keepBans(list []Ban) {
 }
 
 // load is what the store has of a room. What waits for it is of rooms that were in use
-// a moment ago, and seldom loaded: then it is waited for.
+// a moment ago, and hardly ever loaded: then it is waited for.
 func (k *keeper) load(fold string, limit int) (StoredRoom, bool) {
 	k.mu.Lock()
-	for k.rooms[fold] != nil || k.busy {
+	for k.rooms[fold] != nil || k.now[fold] != nil {
 		k.idle.Wait()
 	}
 	k.mu.Unlock()
@@ -92,9 +91,8 @@ func (k *keeper) run() {
 		for _, r := range k.rooms {
 			rooms = append(rooms, *r)
 		}
-		slices.SortFunc(rooms, func(a, b StoredRoom) int { return int(a.Seq) - int(b.Seq) })
 		bans := k.bans
-		k.rooms, k.events, k.bans, k.busy = map[string]*StoredRoom{}, 0, nil, true
+		k.now, k.rooms, k.events, k.bans = k.rooms, map[string]*StoredRoom{}, 0, nil
 		k.mu.Unlock()
 		var err error
 		if len(rooms) > 0 {
@@ -104,7 +102,7 @@ func (k *keeper) run() {
 			err = errors.Join(err, k.store.SaveBans(*bans))
 		}
 		k.mu.Lock()
-		k.busy = false
+		k.now = nil
 		k.idle.Broadcast()
 		if err != nil {
 			k.err = err

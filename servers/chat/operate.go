@@ -63,7 +63,7 @@ func doMute(h *hub, p *person, c *Command) *failure {
 			return fail(CodeLimit, "too many are muted")
 		}
 	}
-	h.send(whom, Event{Kind: Notice, By: p.nick, Text: "you are muted until " + until.UTC().Format(stampLayout)})
+	h.send(whom, Event{Kind: Notice, Text: "you are muted until " + until.UTC().Format(stampLayout) + ", by " + p.nick})
 	h.notice(p, "%s is muted until %s", whom.nick, until.UTC().Format(stampLayout))
 	h.out.note("muted", "nick", whom.nick, "by", p.nick, "until", until)
 	return nil

@@ -52,7 +52,7 @@ type Options struct {
 	Proxies []netip.Prefix
 
 	// MaxText is how long a message may be, and MaxTopic a topic, in bytes. Defaults:
-	// 2000 and 300.
+	// 2000 and 300, or MaxText if that is less.
 	MaxText, MaxTopic int
 	// MaxRooms is how many rooms there may be, RoomsPerMember in how many one may be.
 	// Defaults: 10,000 and 20.
@@ -83,46 +83,29 @@ type Options struct {
 
 // fill puts defaults where nothing is said, and looks whether the rest is possible.
 func (o *Options) fill() error {
-	for _, f := range []struct {
-		value     *float64
-		otherwise float64
-	}{
-		{&o.Rate, 10}, {&o.Burst, 20}, {&o.AddrRate, 40}, {&o.AddrBurst, 200}, {&o.JoinRate, 30}, {&o.NickRate, 3}, {&o.ConnRate, 20},
-	} {
-		if *f.value == 0 {
-			*f.value = f.otherwise
-		}
-	}
-	for _, f := range []struct {
-		value     *int
-		otherwise int
-	}{
-		{&o.ConnsPerAddr, 64}, {&o.MaxText, 2000}, {&o.MaxTopic, 300}, {&o.MaxRooms, 10_000}, {&o.RoomsPerMember, 20},
-		{&o.History, 1000}, {&o.HistoryBytes, 1 << 20}, {&o.Replay, 50}, {&o.Quiet, 200},
-	} {
-		if *f.value == 0 {
-			*f.value = f.otherwise
-		}
-	}
-	for _, f := range []struct {
-		value     *time.Duration
-		otherwise time.Duration
-	}{
-		{&o.Patience, 10 * time.Second}, {&o.KeepRoom, time.Minute}, {&o.IdleTimeout, time.Hour}, {&o.hush, 200 * time.Millisecond},
-	} {
-		if *f.value == 0 {
-			*f.value = f.otherwise
-		}
-	}
-	if o.Name == "" {
-		o.Name = "iomux"
-	}
-	if o.Lobby == "" {
-		o.Lobby = "lobby"
-	}
-	if o.Logger == nil {
-		o.Logger = slog.Default()
-	}
+	orDefault(&o.Name, "iomux")
+	orDefault(&o.Lobby, "lobby")
+	orDefault(&o.Logger, slog.Default())
+	orDefault(&o.Rate, 10)
+	orDefault(&o.Burst, 20)
+	orDefault(&o.Patience, 10*time.Second)
+	orDefault(&o.AddrRate, 40)
+	orDefault(&o.AddrBurst, 200)
+	orDefault(&o.JoinRate, 30)
+	orDefault(&o.NickRate, 3)
+	orDefault(&o.ConnsPerAddr, 64)
+	orDefault(&o.ConnRate, 20)
+	orDefault(&o.MaxText, 2000)
+	orDefault(&o.MaxTopic, min(300, o.MaxText))
+	orDefault(&o.MaxRooms, 10_000)
+	orDefault(&o.RoomsPerMember, 20)
+	orDefault(&o.History, 1000)
+	orDefault(&o.HistoryBytes, 1<<20)
+	orDefault(&o.Replay, 50)
+	orDefault(&o.KeepRoom, time.Minute)
+	orDefault(&o.Quiet, 200)
+	orDefault(&o.IdleTimeout, time.Hour)
+	orDefault(&o.hush, 200*time.Millisecond)
 	if o.now == nil {
 		o.now = time.Now
 	}
@@ -147,6 +130,13 @@ func (o *Options) fill() error {
 	o.History, o.HistoryBytes, o.Replay = max(o.History, 0), max(o.HistoryBytes, 0), max(o.Replay, 0)
 	o.Name, o.MOTD = clean(o.Name, 64), cleanLines(o.MOTD)
 	return nil
+}
+
+func orDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
 }
 
 // maxText bounds MaxText: a message must fit a line of Lines.
