@@ -14,7 +14,7 @@ import (
 var floors = [][]string{
 	{"internal/leaktest"},
 	{"internal/sys"},
-	{"internal/kqueuesim", "internal/libkqueue", "internal/socketfile", "internal/ipaddr", "internal/transcript"},
+	{"internal/kqueuesim", "internal/libkqueue", "internal/socketfile", "internal/ipaddr", "internal/chattext", "internal/proxyheader", "internal/transcript"},
 	{"."},
 	{"selectors"},
 	{"reactor"},

@@ -1,0 +1,881 @@
+//go:build linux || darwin || dragonfly || freebsd || netbsd || openbsd
+
+package chat
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"example.com/iomux"
+	"example.com/iomux/internal/leaktest"
+	"example.com/iomux/reactor"
+)
+
+const patience = 20 * time.Second
+
+// served is a chat on a real group.
+type served struct {
+	*Server
+	t     *testing.T
+	group *reactor.Group
+	log   *lockedBuffer
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// everywhere runs a test on every backend, with one loop and with several.
+func everywhere(t *testing.T, test func(t *testing.T, r reactor.Options)) {
+	for _, backend := range iomux.Backends() {
+		for _, loops := range []int{1, 3} {
+			t.Run(fmt.Sprintf("%s/%d", backend, loops), func(t *testing.T) {
+				leaktest.Check(t)
+				test(t, reactor.Options{Backend: backend, Loops: loops})
+			})
+		}
+	}
+}
+
+// serve starts a chat, which ends with the test. Its limits by address are off, as all
+// clients have the same, unless o says otherwise.
+func serve(t *testing.T, r reactor.Options, o Options) *served {
+	t.Helper()
+	log := &lockedBuffer{}
+	o.Logger = slog.New(slog.NewTextHandler(log, nil))
+	r.Logger = o.Logger
+	if o.ConnsPerAddr == 0 {
+		o.ConnsPerAddr, o.ConnRate, o.AddrRate = -1, -1, -1
+	}
+	if o.hush == 0 {
+		o.hush = time.Millisecond
+	}
+	group, err := reactor.Open(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := New(group, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := group.Shutdown(ctx); err != nil {
+			t.Error(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return &served{Server: s, t: t, group: group, log: log}
+}
+
+// listen serves clients of a codec and returns where. Connections go to the loops in
+// turn.
+func (s *served) listen(c Codec) string {
+	s.t.Helper()
+	l, err := s.group.Listen("tcp://127.0.0.1:0", s.Handler(c), reactor.ListenOptions{Balance: reactor.RoundRobin})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return l.Addr().String()
+}
+
+// client is a connection to it.
+type client struct {
+	t *testing.T
+	*net.TCPConn
+	r *bufio.Reader
+}
+
+func dial(t *testing.T, addr string) *client {
+	t.Helper()
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	return &client{t, c.(*net.TCPConn), bufio.NewReader(c)}
+}
+
+// join is a client that has been greeted, and has a name.
+func join(t *testing.T, addr, nick string) *client {
+	t.Helper()
+	c := dial(t, addr)
+	c.until("you are in the room")
+	c.says("/nick " + nick)
+	c.until("you are called " + nick)
+	return c
+}
+
+func (c *client) says(lines ...string) {
+	c.t.Helper()
+	if _, err := io.WriteString(c, strings.Join(lines, "\n")+"\n"); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// line is the next one.
+func (c *client) line() string {
+	c.t.Helper()
+	l, err := c.r.ReadString('\n')
+	if err != nil {
+		c.t.Fatalf("%v behind %q", err, l)
+	}
+	return strings.TrimRight(l, "\r\n")
+}
+
+// until reads up to a line that has a text in it.
+func (c *client) until(text string) string {
+	c.t.Helper()
+	for {
+		if l := c.line(); strings.Contains(l, text) {
+			return l
+		}
+	}
+}
+
+// hears wants these lines next.
+func (c *client) hears(want ...string) {
+	c.t.Helper()
+	for _, w := range want {
+		if got := c.line(); got != w {
+			c.t.Fatalf("heard %q, want %q", got, w)
+		}
+	}
+}
+
+// rest is what comes up to the end.
+func (c *client) rest() string {
+	c.t.Helper()
+	b, err := io.ReadAll(c.r)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return string(b)
+}
+
+// Members of all codecs and loops are in one room.
+func TestAnyToAny(t *testing.T) {
+	everywhere(t, func(t *testing.T, r reactor.Options) {
+		s := serve(t, r, Options{})
+		lines, objects, chunks := s.listen(Lines{}), s.listen(JSON{}), s.listen(Chunks{})
+		ann := join(t, lines, "ann")
+		js := dial(t, objects)
+		js.says(`{"do":"hello","nick":"joe"}`)
+		js.until(`"entered"`)
+		ann.hears("[lobby] ** joe has joined")
+		tutorial := dial(t, chunks)
+		ann.until("has joined")
+		js.until(`"joined"`)
+
+		ann.says("hello, joe")
+		var e object
+		if err := json.Unmarshal([]byte(js.line()), &e); err != nil || e.Ev != Said || e.Nick != "ann" || e.Text != "hello, joe" || e.Seq != 1 || e.Room != "lobby" {
+			t.Fatalf("got %+v, %v", e, err)
+		}
+		js.says(`{"do":"say","room":"lobby","text":"hello, ann","id":"x1"}`)
+		ann.hears("[lobby] joe: hello, ann")
+		e = object{}
+		if err := json.Unmarshal([]byte(js.line()), &e); err != nil || e.ID != "x1" || e.Nick != "joe" {
+			t.Fatalf("got %+v, %v", e, err)
+		}
+		var heard []byte
+		for len(heard) < len("hello, joehello, ann") {
+			b, err := tutorial.r.ReadByte()
+			if err != nil {
+				t.Fatal(err)
+			}
+			heard = append(heard, b)
+		}
+		if string(heard) != "hello, joehello, ann" {
+			t.Errorf("the tutorial's client heard %q", heard)
+		}
+		if _, err := io.WriteString(tutorial, "  from the tutorial\n"); err != nil {
+			t.Fatal(err)
+		}
+		ann.until("from the tutorial")
+		if _, err := io.WriteString(tutorial, "quit\n"); err != nil {
+			t.Fatal(err)
+		}
+		if got := tutorial.rest(); got != "from the tutorial" {
+			t.Errorf("the tutorial's client heard %q at last", got)
+		}
+		ann.until("has left")
+		js.until(`"left"`)
+		if err := js.Close(); err != nil {
+			t.Fatal(err)
+		}
+		ann.until("joe has left")
+	})
+}
+
+// All hear everything in the same order, and of each what it has said in the order in
+// which it did.
+func TestOrder(t *testing.T) {
+	const members, messages = 6, 150
+	everywhere(t, func(t *testing.T, r reactor.Options) {
+		s := serve(t, r, Options{Rate: -1})
+		addr := s.listen(Lines{OwnLines: true})
+		var all []*client
+		for i := range members {
+			c := join(t, addr, fmt.Sprintf("name%c", 'a'+i))
+			for _, other := range all {
+				other.until("is called")
+			}
+			all = append(all, c)
+		}
+		var talk sync.WaitGroup
+		for i, c := range all {
+			talk.Go(func() {
+				for n := range messages {
+					_, _ = fmt.Fprintf(c, "%d.%d\n", i, n)
+				}
+			})
+		}
+		defer talk.Wait()
+		var first []string
+		for i, c := range all {
+			var heard []string
+			next := make([]int, members)
+			for range members * messages {
+				l := c.line()
+				heard = append(heard, l)
+				var who, n int
+				_, text, _ := strings.Cut(l, ": ")
+				if _, err := fmt.Sscanf(text, "%d.%d", &who, &n); err != nil || n != next[who] {
+					t.Fatalf("heard %q, want number %d of it: %v", l, next[who], err)
+				}
+				next[who]++
+			}
+			if i == 0 {
+				first = heard
+			} else if !slices.Equal(heard, first) {
+				t.Fatal("two members heard it in different orders")
+			}
+		}
+	})
+}
+
+// What a client says at last is said, with a newline or without, and what it has asked
+// is answered, before its connection ends.
+func TestHalfClose(t *testing.T) {
+	everywhere(t, func(t *testing.T, r reactor.Options) {
+		s := serve(t, r, Options{})
+		addr := s.listen(Lines{})
+		ann := join(t, addr, "ann")
+		for _, input := range []string{"last\n", "last", "one\nlast", "/who\nlast"} {
+			c := dial(t, addr)
+			if _, err := io.WriteString(c, input); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.CloseWrite(); err != nil {
+				t.Fatal(err)
+			}
+			ann.until(": last")
+			ann.until("has left")
+			rest := c.rest()
+			if !strings.Contains(rest, "Welcome") || strings.HasPrefix(input, "/who") && !strings.Contains(rest, "here are 2") {
+				t.Errorf("%q was answered %q", input, rest)
+			}
+		}
+		c := dial(t, addr) // who says nothing at all
+		if err := c.CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		c.rest()
+	})
+}
+
+// B1: a member that does not read is dropped when too much waits for it, and the others
+// have everything.
+func TestStuckMember(t *testing.T) {
+	const messages = 3000
+	everywhere(t, func(t *testing.T, r reactor.Options) {
+		r.WriteLimit = 256 << 10
+		r.HighWater, r.LowWater = 128<<10, 64<<10
+		s := serve(t, r, Options{Rate: -1, Quiet: -1, History: -1})
+		addr := s.listen(Lines{OwnLines: true})
+		stuck := dial(t, addr)
+		if err := stuck.SetReadBuffer(2304); err != nil {
+			t.Fatal(err)
+		}
+		stuck.until("you are in the room")
+		ann, bob := join(t, addr, "ann"), join(t, addr, "bob")
+		ann.until("bob now")
+		var talk sync.WaitGroup
+		talk.Go(func() {
+			text := strings.Repeat("x", 1000)
+			for i := range messages {
+				_, _ = fmt.Fprintf(ann, "%d %s\n", i, text)
+			}
+		})
+		defer talk.Wait()
+		for _, c := range []*client{bob, ann} {
+			dropped := false
+			for i := 0; i < messages; {
+				l := c.line()
+				if strings.Contains(l, "it reads too slowly") {
+					dropped = true
+				} else if strings.HasPrefix(l, fmt.Sprintf("[lobby] ann: %d x", i)) {
+					i++
+				}
+			}
+			if !dropped {
+				c.until("it reads too slowly")
+			}
+		}
+		if most := s.group.Stats().Buffered; most > uint64(3*r.WriteLimit) {
+			t.Errorf("%d bytes wait", most)
+		}
+		if text := s.log.String(); !strings.Contains(text, "a member is dropped") {
+			t.Errorf("the log says nothing of it: %s", text)
+		}
+	})
+}
+
+// C3: who gives commands faster than it may is read more slowly, nothing of it is lost,
+// and when it does not stop it is closed. Its neighbours do not notice.
+func TestFlood(t *testing.T) {
+	everywhere(t, func(t *testing.T, r reactor.Options) {
+		s := serve(t, r, Options{Rate: 200, Burst: 5, Patience: 300 * time.Millisecond})
+		addr := s.listen(Lines{OwnLines: true})
+		ann, bob := join(t, addr, "ann"), join(t, addr, "bob")
+		ann.until("bob now")
+		// A paste is said, if slowly.
+		for i := range 20 {
+			ann.says(fmt.Sprint("paste ", i))
+		}
+		for i := range 20 {
+			ann.until(fmt.Sprintf("ann: paste %d", i))
+			bob.until(fmt.Sprintf("ann: paste %d", i))
+		}
+		// A flood is ended.
+		flood := join(t, addr, "mallory")
+		var talk sync.WaitGroup
+		talk.Go(func() {
+			for err := error(nil); err == nil; {
+				_, err = io.WriteString(flood, "flood\n\n")
+			}
+		})
+		bob.says("unhurt")
+		ann.until("unhurt")
+		ann.until("mallory has left: it said too much too fast")
+		_ = flood.Close()
+		talk.Wait()
+	})
+}
+
+// What a member leaves unused while it is throttled is done before it leaves.
+func TestThrottledHalfClose(t *testing.T) {
+	everywhere(t, func(t *testing.T, r reactor.Options) {
+		s := serve(t, r, Options{Rate: 300, Burst: 2, Patience: patience})
+		addr := s.listen(Lines{OwnLines: true})
+		ann := join(t, addr, "ann")
+		ann.says("1", "2", "3", "4", "5", "6", "7", "8", "9")
+		if _, err := io.WriteString(ann, "the last"); err != nil {
+			t.Fatal(err)
+		}
+		if err := ann.CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		rest := ann.rest()
+		for _, want := range []string{"1", "9", "the last"} {
+			if !strings.Contains(rest, "ann: "+want+"\r\n") {
+				t.Errorf("%q was not said: %q", want, rest)
+			}
+		}
+	})
+}
+
+// Without rates a member may be far ahead of the home loop, but not without a bound.
+func TestManyCommandsUnderWay(t *testing.T) {
+	everywhere(t, func(t *testing.T, r reactor.Options) {
+		s := serve(t, r, Options{Rate: -1, History: -1})
+		addr := s.listen(Lines{OwnLines: true})
+		ann := join(t, addr, "ann")
+		const n = 5000
+		var talk sync.WaitGroup
+		talk.Go(func() { _, _ = io.WriteString(ann, strings.Repeat("x\n", n)) })
+		for range n {
+			ann.hears("[lobby] ann: x")
+		}
+		talk.Wait()
+	})
+}
+
+// C5: what comes from one address is bounded.
+func TestConnectionsPerAddress(t *testing.T) {
+	leaktest.Check(t)
+	s := serve(t, reactor.Options{Loops: 2}, Options{ConnsPerAddr: 3, ConnRate: -1, AddrRate: -1})
+	addr := s.listen(Lines{})
+	var in []*client
+	for range 3 {
+		c := dial(t, addr)
+		c.until("you are in the room")
+		in = append(in, c)
+	}
+	c := dial(t, addr)
+	if got := c.rest(); got != "** !! there are too many connections from your address\r\n" {
+		t.Errorf("got %q", got)
+	}
+	in[0].says("/quit")
+	in[0].rest()
+	in[1].until("has left")
+	for { // its connection ends a moment after its going was told
+		c := dial(t, addr)
+		if !strings.Contains(c.line(), "too many") {
+			break
+		}
+	}
+
+	s = serve(t, reactor.Options{Loops: 2}, Options{ConnsPerAddr: 3, ConnRate: 0.001, Exempt: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	addr = s.listen(Lines{})
+	for range 10 {
+		dial(t, addr).until("you are in the room")
+	}
+}
+
+func TestAddressesTable(t *testing.T) {
+	now := start
+	o := &Options{ConnsPerAddr: 2, ConnRate: 1, AddrRate: 10, AddrBurst: 2}
+	if err := o.fill(); err != nil {
+		t.Fatal(err)
+	}
+	table := addresses{o: o, sites: map[netip.Addr]*visitors{}}
+	enter := func(a string) (*visitors, string) { return table.enter(netip.MustParseAddr(a), now) }
+	v, refused := enter("2001:db8::1")
+	if refused != "" {
+		t.Fatal(refused)
+	}
+	if w, _ := enter("2001:db8::2"); w != v {
+		t.Error("one /64 is two addresses")
+	}
+	if _, refused := enter("2001:db8::3"); !strings.Contains(refused, "too many") {
+		t.Errorf("got %q", refused)
+	}
+	if _, refused := enter("2001:db8:0:1::1"); refused != "" {
+		t.Error("another /64 is the same address")
+	}
+	v.exit()
+	if _, refused := enter("2001:db8::3"); !strings.Contains(refused, "too often") {
+		t.Errorf("got %q", refused)
+	}
+	if w1, w2, w3 := v.take(now), v.take(now), v.take(now); w1 != 0 || w2 != 0 || w3 != 100*time.Millisecond {
+		t.Errorf("commands have to wait %v %v %v", w1, w2, w3)
+	}
+	v.exit()
+	table.sweep(now)
+	if len(table.sites) != 2 {
+		t.Error("an address is forgotten that was refused a moment ago")
+	}
+	now = now.Add(time.Minute)
+	table.sweep(now)
+	if len(table.sites) != 1 {
+		t.Errorf("%d addresses are kept, want the one that is connected", len(table.sites))
+	}
+	if v, refused := table.enter(netip.Addr{}, now); v != nil || refused != "" {
+		t.Error("a Unix socket is counted")
+	}
+}
+
+// C4: clients of other protocols are told that they are wrong, in their own language,
+// and nothing of what they send is said.
+func TestStrangers(t *testing.T) {
+	everywhere(t, func(t *testing.T, r reactor.Options) {
+		s := serve(t, r, Options{hush: patience})
+		addr := s.listen(Lines{})
+		for _, stranger := range []struct{ sends, gets string }{
+			{"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 400 Bad Request\r\n"},
+			{"POST /chat HTTP/1.0\r\n\r\n/quit\n", "HTTP/1.1 400 Bad Request\r\n"},
+			{"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "HTTP/1.1 400 Bad Request\r\n"},
+			{"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "\x15\x03\x01\x00\x02\x02\x46"},
+			{"CAP LS 302\r\nNICK ann\r\nUSER ann 0 * :Ann\r\n", "ERROR :This is not IRC"},
+			{"NICK ann\r\n", "ERROR :This is not IRC"},
+			{"PASS secret\r\n", "ERROR :This is not IRC"},
+			{strings.Repeat("x", lineLimit+1), "** !! a line may have 4096 bytes\r\n"},
+			{"GET " + strings.Repeat("x", lineLimit), "** !! a line may have 4096 bytes\r\n"},
+		} {
+			c := dial(t, addr)
+			if _, err := io.WriteString(c, stranger.sends); err != nil {
+				t.Fatal(err)
+			}
+			got := c.rest()
+			if stranger.sends[0] == 'x' || strings.HasPrefix(stranger.sends, "GET x") {
+				_, got, _ = strings.Cut(got, "leaves it.\r\n") // it was no stranger before that
+			}
+			if !strings.HasPrefix(got, stranger.gets) {
+				t.Errorf("%.30q was answered %q, want %q", stranger.sends, got, stranger.gets)
+			}
+		}
+		// Who only begins like one is none.
+		c := dial(t, addr)
+		c.says("GET well soon", "NICK", "POST HTTP")
+		c.until("you are in the room")
+		c.says("/who")
+		c.until("here are 1:")
+		rooms, err := s.Snapshot(t.Context())
+		if err != nil || len(rooms.Members) != 1 {
+			t.Errorf("%+v, %v", rooms, err)
+		}
+	})
+}
+
+// A client is greeted before it speaks, but not at once.
+func TestGreeting(t *testing.T) {
+	leaktest.Check(t)
+	s := serve(t, reactor.Options{Loops: 2}, Options{MOTD: "one\ntwo\x1b[2J", Name: "here"})
+	c := dial(t, s.listen(Lines{}))
+	c.hears("** Welcome to here. You are guest1; /nick NAME changes that, /help lists what there is.", "** one", "** two[2J",
+		"[lobby] ** you are in the room, with nobody else. /part leaves it.")
+}
+
+// Telnet's negotiation is no text.
+func TestTelnet(t *testing.T) {
+	leaktest.Check(t)
+	s := serve(t, reactor.Options{Loops: 1}, Options{})
+	addr := s.listen(Lines{OwnLines: true})
+	c := join(t, addr, "ann")
+	c.says("\xff\xfd\x01\xff\xfb\x1f\xff\xfa\x1f\x00\x50\x00\x18\xff\xf0hello\xff\xf1 there\r")
+	c.hears("[lobby] ann: hello there")
+}
+
+// C5: a proxy tells for whom it speaks, and nobody else may.
+func TestProxies(t *testing.T) {
+	everywhere(t, func(t *testing.T, r reactor.Options) {
+		s := serve(t, r, Options{Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, ConnsPerAddr: 2, ConnRate: -1})
+		addr := s.listen(Lines{})
+		for i := range 6 { // two for each of three addresses
+			c := dial(t, addr)
+			c.says(fmt.Sprintf("PROXY TCP4 192.0.2.%d 127.0.0.1 1000 7000\r", i/2))
+			c.until("you are in the room")
+		}
+		c := dial(t, addr)
+		c.says("PROXY TCP4 192.0.2.2 127.0.0.1 1000 7000\r\n/who")
+		if got := c.rest(); !strings.Contains(got, "too many connections") {
+			t.Errorf("got %q", got)
+		}
+		c = dial(t, addr)
+		c.says("hello")
+		if got := c.rest(); got != "" {
+			t.Errorf("got %q without a header", got)
+		}
+		shot, err := s.Snapshot(t.Context())
+		if err != nil || len(shot.Members) != 6 || shot.Members[0].Addr != "192.0.2.0" {
+			t.Errorf("%+v, %v", shot, err)
+		}
+	})
+	leaktest.Check(t)
+	s := serve(t, reactor.Options{Loops: 1}, Options{Proxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}})
+	c := dial(t, s.listen(Lines{OwnLines: true}))
+	c.says("PROXY TCP4 192.0.2.2 127.0.0.1 1000 7000\r")
+	c.until("guest1: PROXY TCP4") // it is not believed
+	if shot, err := s.Snapshot(t.Context()); err != nil || shot.Members[0].Addr != "127.0.0.1" {
+		t.Errorf("%+v, %v", shot, err)
+	}
+}
+
+// clock is a time that tests move.
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *clock) move(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
+// Who is silent is told, and then closed; who says something stays, and so does who is
+// looked after by others.
+func TestSilence(t *testing.T) {
+	everywhere(t, func(t *testing.T, r reactor.Options) {
+		time := &clock{at: start}
+		s := serve(t, r, Options{now: time.now})
+		sweep := func() {
+			for _, h := range s.halls {
+				if err := h.loop.Post(func() { h.sweep(s.options.Load()) }); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		addr := s.listen(Lines{})
+		ann, bob := join(t, addr, "ann"), join(t, addr, "bob")
+		alive := dial(t, s.listen(tended{}))
+		alive.until("you are in the room")
+		time.move(59*60e9 + 1)
+		sweep()
+		bob.until("you have been silent for long")
+		ann.until("you have been silent for long")
+		bob.says("")
+		bob.says("/who")
+		bob.until("here are")
+		time.move(60e9)
+		sweep()
+		ann.until("you were silent for too long")
+		ann.rest()
+		bob.until("ann has left: it was silent for too long")
+		alive.until("ann has left: it was silent for too long")
+		bob.says("/quit")
+		alive.until("bob has left")
+	})
+}
+
+type tended struct{ Lines }
+
+func (tended) Traits() Traits { return Traits{Alive: true} }
+
+func TestAnnounceAndConfigure(t *testing.T) {
+	leaktest.Check(t)
+	s := serve(t, reactor.Options{Loops: 3}, Options{})
+	addr := s.listen(Lines{})
+	ann, bob := join(t, addr, "ann"), join(t, addr, "bob")
+	if err := s.Announce("soon \x07over"); err != nil {
+		t.Fatal(err)
+	}
+	ann.until("** soon over")
+	bob.until("** soon over")
+	if err := s.Configure(Options{MaxText: 5, MOTD: "new", ConnsPerAddr: -1, ConnRate: -1, AddrRate: -1, hush: 1}); err != nil {
+		t.Fatal(err)
+	}
+	dial(t, addr).until("** new")
+	ann.says("123456")
+	ann.until("a message may have 5 bytes")
+	if err := s.Configure(Options{MaxText: 5000}); !errors.Is(err, ErrOption) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := New(s.group, Options{Lobby: "no lobby"}); !errors.Is(err, ErrOption) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := New(s.group, Options{RequireLogin: true}); !errors.Is(err, ErrOption) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// memory is a Store that can be slow and broken.
+type memory struct {
+	mu    sync.Mutex
+	rooms map[string]StoredRoom
+	bans  []Ban
+	wait  chan struct{}
+	err   error
+}
+
+func (m *memory) Load(fold string, limit int) (StoredRoom, bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, ok := m.rooms[fold]
+	r.Events = slices.Clone(r.Events[max(0, len(r.Events)-limit):])
+	return r, ok, m.err
+}
+
+func (m *memory) Append(rooms []StoredRoom) error {
+	if m.wait != nil {
+		<-m.wait
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, r := range rooms {
+		r.Events = append(m.rooms[strings.ToLower(r.Name)].Events, r.Events...)
+		m.rooms[strings.ToLower(r.Name)] = r
+	}
+	return m.err
+}
+
+func (m *memory) Bans() ([]Ban, error) { return m.bans, m.err }
+
+func (m *memory) SaveBans(list []Ban) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.bans = list
+	return m.err
+}
+
+// What was said before a restart is there after it, with the same numbers.
+func TestRestart(t *testing.T) {
+	leaktest.Check(t)
+	store := &memory{rooms: map[string]StoredRoom{}, bans: []Ban{{Whom: "mallory"}}}
+	for life := range 3 {
+		t.Run(fmt.Sprint(life), func(t *testing.T) {
+			s := serve(t, reactor.Options{Loops: 2}, Options{Store: store})
+			c := dial(t, s.listen(JSON{}))
+			c.says(`{"do":"hello","nick":"mallory"}`, fmt.Sprintf(`{"do":"say","text":"life %d","id":"%d"}`, life, life))
+			c.until("mallory is banned")
+			var e object
+			if err := json.Unmarshal([]byte(c.until(`"entered"`)), &e); err != nil || e.Seq != uint64(life) || e.Epoch == "" {
+				t.Errorf("%+v, %v", e, err)
+			}
+			for i := range life {
+				if l := c.line(); !strings.Contains(l, fmt.Sprintf(`"text":"life %d"`, i)) || !strings.Contains(l, `"old":true`) {
+					t.Errorf("got %q", l)
+				}
+			}
+			c.until(fmt.Sprintf(`"text":"life %d"`, life))
+		})
+	}
+	if got := store.rooms["lobby"]; got.Seq != 3 || len(got.Events) != 3 {
+		t.Errorf("%+v", got)
+	}
+}
+
+// A store that is slow holds nobody up, and one that fails is told of.
+func TestBadStore(t *testing.T) {
+	leaktest.Check(t)
+	t.Run("slow", func(t *testing.T) {
+		store := &memory{rooms: map[string]StoredRoom{}, wait: make(chan struct{})}
+		s := serve(t, reactor.Options{Loops: 2}, Options{Store: store})
+		c := join(t, s.listen(Lines{OwnLines: true}), "ann")
+		for i := range 10 {
+			c.says(fmt.Sprint(i))
+			c.hears(fmt.Sprintf("[lobby] ann: %d", i))
+		}
+		close(store.wait)
+		c.says("/quit")
+		c.rest()
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		if got := len(store.rooms["lobby"].Events); got != 10 {
+			t.Errorf("%d messages are kept", got)
+		}
+	})
+	group, err := reactor.Open(reactor.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := errors.New("broken")
+	if _, err := New(group, Options{Store: &memory{err: broken}}); !errors.Is(err, broken) {
+		t.Errorf("got %v", err)
+	}
+	k := newKeeper(&memory{rooms: map[string]StoredRoom{}, err: broken}, slog.New(slog.DiscardHandler))
+	k.keep("x", StoredRoom{Name: "x", Events: make([]Event, 1)})
+	if _, ok := k.load("x", 1); ok {
+		t.Error("a broken store has rooms")
+	}
+	k.keepBans(nil)
+	if err := k.close(); !errors.Is(err, broken) {
+		t.Errorf("got %v", err)
+	}
+	if err := group.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// C6: rooms without end are not made, and empty ones go.
+func TestManyRooms(t *testing.T) {
+	leaktest.Check(t)
+	s := serve(t, reactor.Options{Loops: 2}, Options{Rate: -1, JoinRate: -1, MaxRooms: 50, KeepRoom: 1})
+	c := join(t, s.listen(Lines{}), "ann")
+	var talk sync.WaitGroup
+	talk.Go(func() {
+		for i := range 1000 {
+			_, _ = fmt.Fprintf(c, "/join r%d\n/part r%d\n", i, i)
+		}
+		_, _ = io.WriteString(c, "/who lobby\n")
+	})
+	refused := false
+	for {
+		l := c.line()
+		refused = refused || strings.Contains(l, "there are 50 rooms already")
+		if strings.Contains(l, "here are") {
+			break
+		}
+	}
+	talk.Wait()
+	if !refused {
+		t.Error("1000 rooms were made")
+	}
+	swept := make(chan int)
+	if err := s.home.loop.Post(func() {
+		s.run(func(h *hub) { h.now = h.now.Add(time.Second); h.sweep() })
+		swept <- len(s.hub.rooms)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if n := <-swept; n != 1 {
+		t.Errorf("%d rooms are left", n)
+	}
+}
+
+// Nobody is left behind anywhere when all have gone.
+func TestNothingLeft(t *testing.T) {
+	everywhere(t, func(t *testing.T, r reactor.Options) {
+		s := serve(t, r, Options{Rate: -1})
+		addr := s.listen(Lines{})
+		var all sync.WaitGroup
+		for i := range 8 {
+			all.Go(func() {
+				for range 20 {
+					c, err := net.Dial("tcp", addr)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					_, _ = io.WriteString(c, "/join a\n/join b\nhello\n/part a\n")
+					if i%2 == 0 {
+						_ = c.(*net.TCPConn).SetLinger(0)
+					}
+					_ = c.Close()
+				}
+			})
+		}
+		all.Wait()
+		for {
+			shot, err := s.Snapshot(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if stats := s.group.Stats(); len(shot.Members) == 0 && stats.Conns == 0 && stats.Opened == 160 {
+				break
+			}
+		}
+		for _, h := range s.halls {
+			checked := make(chan string)
+			if err := h.loop.Post(func() {
+				checked <- fmt.Sprint(len(h.members), len(h.rooms), len(h.pending))
+			}); err != nil {
+				t.Fatal(err)
+			}
+			if got := <-checked; got != "0 0 0" {
+				t.Errorf("members, rooms and work that are left in a hall: %s", got)
+			}
+		}
+	})
+}
