@@ -65,6 +65,9 @@ const (
 // here; with rates it is hardly reached.
 const flyingLimit = 256
 
+// batchLimit is how many commands are sent to the home loop together.
+const batchLimit = 64
+
 // write sends bytes that nobody changes.
 func (m *Member) write(b []byte) {
 	if len(b) > 0 && !m.gone {
@@ -86,7 +89,7 @@ func (m *Member) admit(a netip.Addr) {
 	o := s.options.Load()
 	from, refused := s.addresses.enter(a, o.now())
 	if refused != "" {
-		m.fail(CodeLimit, refused)
+		m.fail(CodeLimit, refused, "")
 		return
 	}
 	m.addr, m.from, m.state = a, from, fresh
@@ -138,31 +141,38 @@ func (m *Member) Input(p []byte) (used int) {
 		}
 		m.greet()
 	}
-	var batch []Command
 	for used < len(p) && m.state == met && !m.full && !m.late {
-		c, n, err := m.handler.codec.Decode(p[used:], ends)
-		if err != nil {
-			m.send(batch)
-			m.refuse(err)
-			return len(p)
+		var batch []Command
+		for used < len(p) && len(batch) < batchLimit && m.state == met && !m.late {
+			c, n, err := m.handler.codec.Decode(p[used:], ends)
+			if err != nil {
+				m.send(batch)
+				m.refuse(err)
+				return len(p)
+			}
+			if n == 0 && !ends {
+				m.send(batch)
+				return used
+			}
+			if used += n; n == 0 {
+				used = len(p) // nobody will ever understand it
+			}
+			if c.Name != "" {
+				batch = append(batch, c)
+			}
+			m.charge(o, now)
 		}
-		if n == 0 {
-			break
+		m.send(batch)
+		if m.flying >= flyingLimit { // not before they are sent: those at home have landed by now
+			m.full = true
+			m.conn.PauseReading()
 		}
-		used += n
-		if c.Name != "" {
-			batch = append(batch, c)
-		}
-		m.charge(o, now, m.flying+len(batch))
 	}
 	if ends && (m.state == fresh || m.state == met && !m.full && !m.late) {
-		// One that is late ends when what it had left was done.
-		batch = append(batch, Command{Name: "quit"})
+		// One that has to wait ends when what it had left was done.
 		m.greet()
-		m.send(batch)
+		m.send([]Command{{Name: "quit"}})
 		m.state = leaving
-	} else {
-		m.send(batch)
 	}
 	if m.state == leaving {
 		return len(p)
@@ -172,7 +182,7 @@ func (m *Member) Input(p []byte) (used int) {
 
 // charge takes a message off what the member and its address may send, and has it wait
 // where that is too many.
-func (m *Member) charge(o *Options, now time.Time, flying int) {
+func (m *Member) charge(o *Options, now time.Time) {
 	if m.commands.rate > 0 && m.commands.fill(now) {
 		m.since = time.Time{}
 	}
@@ -181,20 +191,16 @@ func (m *Member) charge(o *Options, now time.Time, flying int) {
 	case wait > 0 && m.since.IsZero():
 		m.since = now
 	case wait > 0 && o.Patience >= 0 && now.Sub(m.since) >= o.Patience:
-		m.leave("it said too much too fast")
-		m.fail(CodeLimit, "you have said too much too fast for too long")
+		m.fail(CodeLimit, "you have said too much too fast for too long", "it said too much too fast")
 		return
 	}
 	if wait > 0 {
 		m.late = true
+		m.conn.PauseReading()
 		m.hall.loop.After(wait, func() {
 			m.late = false
 			m.read()
 		})
-	}
-	m.full = flying >= flyingLimit
-	if m.late || m.full {
-		m.conn.PauseReading()
 	}
 }
 
@@ -244,22 +250,36 @@ func (m *Member) landed(n int) {
 }
 
 // fail says why the connection ends, and ends it.
-func (m *Member) fail(code, text string) {
+func (m *Member) fail(code, text, told string) {
 	e := Event{Kind: Failed, Time: m.handler.server.options.Load().now(), Code: code, Text: text}
-	m.write(m.handler.codec.Encode(nil, &e))
-	m.handler.server.log().Info("chat: a connection is ended", "addr", m.conn.RemoteAddr(), "why", text)
-	m.end()
+	m.cut(m.handler.codec.Encode(nil, &e), errors.New(text), told)
 }
 
-// refuse ends the connection of a client that cannot be served.
+// refuse ends the connection of a client that sends what cannot be understood.
 func (m *Member) refuse(err error) {
 	var r *Refusal
-	if errors.As(err, &r) {
-		m.write(r.Reply)
+	if !errors.As(err, &r) {
+		r = &Refusal{}
 	}
-	m.handler.server.log().Info("chat: a client is refused", "addr", m.conn.RemoteAddr(), "why", err)
-	m.leave("it sent what nobody understands")
-	m.end()
+	m.cut(r.Reply, err, "it sent what nobody understands")
+}
+
+// cut ends the connection with a last word: behind the answers to what it sent before,
+// which are on their way from the home loop. The others are told why.
+func (m *Member) cut(last []byte, why error, told string) {
+	s := m.handler.server
+	s.log().Info("chat: a connection is ended", "addr", m.conn.RemoteAddr(), "why", why)
+	m.state = leaving
+	p := m.person
+	if p == nil {
+		m.write(last)
+		m.end()
+		return
+	}
+	s.atHome(m.hall, func(h *hub) {
+		h.leave(p, told)
+		m.hall.pending = append(m.hall.pending, op{kind: opSend, member: m, packet: encoded(m.handler, last)}, op{kind: opEnd, member: m})
+	})
 }
 
 // leave has the hub forget the member.
@@ -297,8 +317,7 @@ func (m *Member) look(o *Options, now time.Time) {
 	}
 	switch silent := now.Sub(m.heard); {
 	case silent >= o.IdleTimeout:
-		m.leave("it was silent for too long")
-		m.fail(CodeLimit, "you were silent for too long")
+		m.fail(CodeLimit, "you were silent for too long", "it was silent for too long")
 	case silent >= o.IdleTimeout-idleWarning && !m.warned && m.state == met:
 		m.warned = true
 		m.write(m.handler.codec.Encode(nil, &Event{Kind: Notice, Time: now, Text: "you have been silent for long: send a line, or this connection ends soon"}))

@@ -16,6 +16,13 @@ type packet struct {
 // nothing is the form of what a codec leaves out: unlike nil it is there.
 var nothing = []byte{}
 
+// encoded is a packet for members of one handler, that is encoded already.
+func encoded(h *Handler, b []byte) *packet {
+	p := &packet{forms: make([][]byte, h.number+1)}
+	p.forms[h.number] = append([]byte{}, b...) // not nil, which is not encoded yet
+	return p
+}
+
 // bytes are the packet as h's clients get it. They are not changed any more.
 func (p *packet) bytes(h *Handler) []byte {
 	p.mu.Lock()
