@@ -101,7 +101,9 @@ func (c *Conn) ready(events iomux.Events, raw iomux.Raw) {
 func (c *Conn) reading() bool {
 	// A NetConn reads while it writes, for its goroutines do both; it keeps its output
 	// within the mark by itself, as far as messages and TLS let it.
-	return c.state == connOpen && !c.paused && (!c.choked || c.service.threaded != nil) && !c.ended
+	// What is to be brought again comes first: else a handler that pauses after each
+	// message would have a read's worth more left each time.
+	return c.state == connOpen && !c.paused && !c.again && (!c.choked || c.service.threaded != nil) && !c.ended
 }
 
 // settle brings the connection in line with what callbacks did to it: flush,

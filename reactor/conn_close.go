@@ -45,6 +45,7 @@ func (c *Conn) drain() {
 		if c.service.threaded != nil {
 			c.service.threaded.drain(c)
 		}
+	case c.again: // redeliver comes here
 	case c.reading():
 		if s := c.service.tls; s != nil {
 			if s.pump(); !c.reading() {

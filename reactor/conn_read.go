@@ -21,7 +21,7 @@ func (c *Conn) read(hungUp bool) {
 		switch {
 		case errno == unix.EAGAIN:
 			l.counts.Again++
-			if c.draining && !c.busy && !c.again {
+			if c.draining && !c.busy {
 				c.Close()
 			}
 			return
@@ -30,8 +30,6 @@ func (c *Conn) read(hungUp bool) {
 		case errno != 0:
 			c.fail("read", errno)
 			return
-		case n == 0 && c.again:
-			return // the rest comes first, and the end is still there after that
 		case n == 0:
 			if c.end(); c.draining && !c.busy {
 				c.Close()

@@ -91,3 +91,32 @@ func TestTLSResumeBeforeTheEnd(t *testing.T) {
 		}
 	})
 }
+
+// A handler that pauses after each message does not get more and more to keep: what it
+// had left comes to it before the socket is read again.
+func TestResumeReadsNothingNew(t *testing.T) {
+	everywhere(t, func(t *testing.T, o Options) {
+		used := 0
+		l, peer := turnByHand(t, o, handler{data: func(c *Conn, _ []byte) int {
+			used++
+			c.PauseReading()
+			return 1
+		}})
+		c := l.conns[0]
+		if err := unix.SetNonblock(peer, true); err != nil {
+			t.Fatal(err)
+		}
+		most, chunk := 0, make([]byte, 64<<10)
+		for range 20 {
+			_, _ = unix.Write(peer, chunk) // as much as there is room for
+			l.After(0, c.ResumeReading)    // as a timer does, between two batches
+			l.turn()
+			if c.in != nil {
+				most = max(most, len(c.in.buf))
+			}
+		}
+		if used < 10 || most == 0 || most > len(l.readBuf) {
+			t.Errorf("%d messages were used, and up to %d bytes kept, more than one read of %d brings", used, most, len(l.readBuf))
+		}
+	})
+}

@@ -122,8 +122,6 @@ func (s *secure) advance() {
 		switch n := whole(s.rest); {
 		case s.co != nil && s.co.over:
 			s.established()
-		case s.err != nil && s.conn.again:
-			return // the rest comes first
 		case s.err != nil:
 			s.stop()
 		case n == 0:
