@@ -30,7 +30,8 @@ var signature = []byte("\r\n\r\n\x00\r\nQUIT\n")
 
 // Parse reads the header at the beginning of p. source is the client's address, the zero
 // value where the proxy speaks for itself or does not tell; used is how many bytes the
-// header has, 0 that it is not whole yet. Errors: ErrHeader.
+// header has, 0 that it is not whole yet. What version 2 has behind the addresses is not
+// looked at. Errors: ErrHeader, as soon as p cannot become a header.
 func Parse(p []byte) (source netip.AddrPort, used int, err error) {
 	switch {
 	case bytes.HasPrefix(p, signature[:min(len(p), len(signature))]) && len(p) > 0:
@@ -42,19 +43,20 @@ func Parse(p []byte) (source netip.AddrPort, used int, err error) {
 }
 
 func parseText(p []byte) (source netip.AddrPort, used int, err error) {
-	line, _, whole := bytes.Cut(p[:min(len(p), maxText)], []byte("\r\n"))
+	line, _, whole := bytes.Cut(p[:min(len(p), maxText)], []byte("\n"))
 	if !whole {
 		if len(p) >= maxText {
 			return source, 0, fmt.Errorf("%w: a line longer than %d bytes", ErrHeader, maxText)
 		}
 		return source, 0, nil
 	}
+	line, whole = bytes.CutSuffix(line, []byte("\r"))
+	if !whole {
+		return source, 0, fmt.Errorf("%w: %q ends with LF, want CR LF", ErrHeader, line)
+	}
 	used = len(line) + 2
 	bad := fmt.Errorf("%w: %q", ErrHeader, line)
-	words := strings.Split(string(line), " ")
-	if len(words) < 2 {
-		return source, 0, bad
-	}
+	words := strings.Split(string(line), " ") // two at least
 	switch words[1] {
 	case "UNKNOWN":
 		return source, used, nil
@@ -72,7 +74,7 @@ func parseText(p []byte) (source netip.AddrPort, used int, err error) {
 			return source, 0, bad
 		}
 		port, err := strconv.ParseUint(words[4+i], 10, 16)
-		if err != nil {
+		if err != nil || len(words[4+i]) > 1 && words[4+i][0] == '0' {
 			return source, 0, bad
 		}
 		ends[i] = netip.AddrPortFrom(a, uint16(port))
@@ -99,17 +101,27 @@ func parseBinary(p []byte) (source netip.AddrPort, used int, err error) {
 	if command == 0 { // LOCAL
 		return source, used, nil
 	}
+	size, known := addresses[family]
+	switch {
+	case !known:
+		return source, 0, fmt.Errorf("%w: family and protocol %#02x", ErrHeader, family)
+	case len(body) < size:
+		return source, 0, fmt.Errorf("%w: %d bytes for two addresses, want %d", ErrHeader, len(body), size)
+	}
 	switch family {
 	case 0x11: // TCP over IPv4
-		if len(body) < 12 {
-			return source, 0, fmt.Errorf("%w: %d bytes are too few for two addresses", ErrHeader, len(body))
-		}
-		return netip.AddrPortFrom(netip.AddrFrom4([4]byte(body)), binary.BigEndian.Uint16(body[8:])), used, nil
+		source = netip.AddrPortFrom(netip.AddrFrom4([4]byte(body)), binary.BigEndian.Uint16(body[8:]))
 	case 0x21: // TCP over IPv6
-		if len(body) < 36 {
-			return source, 0, fmt.Errorf("%w: %d bytes are too few for two addresses", ErrHeader, len(body))
-		}
-		return netip.AddrPortFrom(netip.AddrFrom16([16]byte(body)), binary.BigEndian.Uint16(body[32:])), used, nil
+		source = netip.AddrPortFrom(netip.AddrFrom16([16]byte(body)), binary.BigEndian.Uint16(body[32:]))
 	}
-	return source, used, nil // of a family that has no such address
+	return source, used, nil
+}
+
+// addresses is, by family and protocol, how many bytes two addresses have. All that the
+// definition knows are here; one that has no address of TCP is as if none were told.
+var addresses = map[byte]int{
+	0x00: 0, 0x01: 0, 0x02: 0, // not specified
+	0x10: 12, 0x11: 12, 0x12: 12, // IPv4
+	0x20: 36, 0x21: 36, 0x22: 36, // IPv6
+	0x30: 216, 0x31: 216, 0x32: 216, // Unix
 }

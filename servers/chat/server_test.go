@@ -883,3 +883,5 @@ func TestNothingLeft(t *testing.T) {
 		}
 	})
 }
+
+func mustAddr(s string) netip.Addr { return netip.MustParseAddr(s) }
