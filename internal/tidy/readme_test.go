@@ -134,7 +134,8 @@ func (p *process) signal(s syscall.Signal) {
 }
 
 const (
-	serverCommand = "go run ./cmd/iomux echo"
+	serverCommand = "go run ./cmd/iomux chat"
+	echoCommand   = "go run ./cmd/iomux echo"
 	testCommand   = "go test work"
 	benchCommand  = "go run ./bench"
 )
@@ -165,6 +166,10 @@ func TestREADMECommands(t *testing.T) {
 			case strings.HasPrefix(command, benchCommand): // its own tests run it, with less to do
 			case command == serverCommand:
 				server = serve(t)
+			case strings.HasPrefix(command, echoCommand):
+				if _, err := listen(t, echoCommand+" --listen tcp://127.0.0.1:0 --listen udp://127.0.0.1:0"); err != nil {
+					t.Error(err)
+				}
 			case words[0] == "nc":
 				netcat(t, words, server)
 			default:
@@ -184,7 +189,7 @@ func serve(t *testing.T) (address string) {
 	address, err := listen(t, serverCommand)
 	if err != nil && strings.Contains(err.Error(), "address already in use") {
 		t.Logf("another port will do: %v", err)
-		address, err = listen(t, serverCommand+" --listen tcp://127.0.0.1:0")
+		address, err = listen(t, serverCommand+" --listen tcp://127.0.0.1:0 --web 127.0.0.1:0")
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -260,7 +265,7 @@ func netcat(t *testing.T, words []string, server string) {
 	if _, err := io.WriteString(stdin, "hello\n"); err != nil {
 		t.Fatal(err)
 	}
-	if line, err := bufio.NewReader(stdout).ReadString('\n'); line != "hello\n" {
+	if line, err := bufio.NewReader(stdout).ReadString('\n'); !strings.HasPrefix(line, "** Welcome") {
 		t.Errorf("%s: got %q, %v", cmd, line, err)
 	}
 	p.signal(syscall.SIGTERM)

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 // builtin is a command as the hub does it.
@@ -156,8 +157,11 @@ func doWho(h *hub, p *person, c *Command) *failure {
 	if r == nil {
 		return fail(CodeUsage, "in which room? /who ROOM")
 	}
-	names := r.names()
-	h.send(p, Event{Kind: Members, Room: r.name, Count: len(names), Names: names[:min(len(names), namesShown)], ID: c.ID})
+	if r.members == nil { // else nobody has come or gone, and nothing is sorted again
+		names := r.names()
+		r.members = &packet{event: Event{Kind: Members, Time: h.now, Room: r.name, Count: len(names), Names: names[:min(len(names), namesShown)]}}
+	}
+	h.out.send(p, r.members)
 	return nil
 }
 
@@ -165,10 +169,22 @@ func doWho(h *hub, p *person, c *Command) *failure {
 const namesShown = 1000
 
 // doRooms tells what rooms there are, the largest first.
-func doRooms(h *hub, p *person, c *Command) *failure {
+func doRooms(h *hub, p *person, _ *Command) *failure {
+	if h.list == nil || h.now.Sub(h.list.event.Time).Abs() >= listKept {
+		h.list = &packet{event: h.roomList()}
+	}
+	h.out.send(p, h.list)
+	return nil
+}
+
+// listKept is how old the list of rooms may be: to sort ten thousand takes a while, and
+// many may ask.
+const listKept = time.Second
+
+func (h *hub) roomList() Event {
 	list := make([]RoomInfo, 0, len(h.rooms))
 	for _, r := range h.rooms {
-		list = append(list, RoomInfo{Name: r.name, Count: len(r.people), Topic: r.topic.Text})
+		list = append(list, r.info())
 	}
 	slices.SortFunc(list, func(a, b RoomInfo) int {
 		if a.Count != b.Count {
@@ -176,8 +192,7 @@ func doRooms(h *hub, p *person, c *Command) *failure {
 		}
 		return strings.Compare(a.Name, b.Name)
 	})
-	h.send(p, Event{Kind: Rooms, Rooms: list[:min(len(list), roomsShown)], Count: len(list), ID: c.ID})
-	return nil
+	return Event{Kind: Rooms, Time: h.now, Rooms: list[:min(len(list), roomsShown)], Count: len(list)}
 }
 
 // roomsShown is how many rooms are listed.

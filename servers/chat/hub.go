@@ -23,7 +23,7 @@ type hub struct {
 	parted map[string]parting
 	bans   bans
 	mutes  bans
-	people int
+	list   *packet // of rooms, as it was told last
 	guests int
 
 	reserved map[string]bool // folds
@@ -95,7 +95,6 @@ func (h *hub) stamp(t time.Time) time.Time {
 
 // enter takes in somebody whose connection has come. It gets nothing before greet.
 func (h *hub) enter(p *person) {
-	h.people++
 	p.joins = newBucket(h.o.JoinRate/60, h.o.JoinRate, h.now)
 	p.nicks = newBucket(h.o.NickRate/60, h.o.NickRate, h.now)
 	if h.bans.addr(p.addr, h.now) {
@@ -190,7 +189,7 @@ func (h *hub) join(p *person, since Since) *failure {
 	case !p.joins.allow(h.now):
 		return fail(CodeLimit, "you join too many rooms; wait a moment")
 	}
-	r.people[p] = true
+	r.people[p], r.members = true, nil
 	p.rooms = append(p.rooms, r)
 	if !h.quiet(r) {
 		h.cast(r, nil, Event{Kind: Joined, Room: r.name, Nick: p.nick})
@@ -204,6 +203,7 @@ func (h *hub) join(p *person, since Since) *failure {
 func (h *hub) part(p *person, r *room, e Event) {
 	loud := !h.quiet(r) || e.Kind == Kicked
 	delete(r.people, p)
+	r.members = nil
 	p.rooms = slices.DeleteFunc(p.rooms, func(o *room) bool { return o == r })
 	h.out.exit(r, p)
 	if loud {
@@ -221,7 +221,6 @@ func (h *hub) leave(p *person, why string) {
 		return
 	}
 	p.gone = true
-	h.people--
 	for _, r := range slices.Clone(p.rooms) {
 		h.part(p, r, Event{Kind: Left, Nick: p.nick, Text: why})
 	}

@@ -185,12 +185,19 @@ func TestRooms(t *testing.T) {
 			t.Errorf("%q is not in %q", want, got)
 		}
 	}
+	s.gives(b, "/who")
+	s.hears(b, "[lobby] ** ann has left", "[lobby] ** here are 1: bob")
+	s.gives(b, "/nick bert", "/who", "/rooms")
+	s.hears(b, "** you are called bert now", "[lobby] ** here are 1: bert", "** Fruit (2)", "** lobby (2): pears") // of a moment ago
+	s.later(listKept)
+	s.gives(b, "/rooms")
+	s.hears(b, "** lobby (1): pears", "** Fruit (0)", "** c (0)")
 	s.gives(b, "/join d")
 	if !strings.Contains(s.heard[b][len(s.heard[b])-1], "there are 3 rooms already") {
 		t.Errorf("got %q", s.heard[b])
 	}
 	// Fruit and c are empty, the lobby is not.
-	s.later(59 * time.Second)
+	s.later(59*time.Second - listKept)
 	s.hub.sweep()
 	if len(s.hub.rooms) != 3 {
 		t.Errorf("%d rooms are left too soon", len(s.hub.rooms))

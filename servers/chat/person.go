@@ -114,7 +114,7 @@ func (h *hub) rename(p *person, shown, fold string) {
 	h.name(p, shown, fold)
 	h.send(p, Event{Kind: Named, Nick: shown})
 	for _, r := range p.rooms {
-		if !h.quiet(r) {
+		if r.members = nil; !h.quiet(r) {
 			h.cast(r, p, Event{Kind: Renamed, Room: r.name, Nick: was, To: shown})
 		}
 	}

@@ -18,6 +18,7 @@ type room struct {
 	topic      Event // Seq 0: none
 	people     map[*person]bool
 	history    history
+	members    *packet   // who is in it, as it was told last; nil: that has changed
 	empty      time.Time // since when, where nobody is in it
 }
 
@@ -29,6 +30,11 @@ func (r *room) names() []string {
 	}
 	slices.SortFunc(list, func(a, b string) int { return strings.Compare(strings.ToLower(a), strings.ToLower(b)) })
 	return list
+}
+
+// info is the room as the list of rooms has it.
+func (r *room) info() RoomInfo {
+	return RoomInfo{Name: r.name, Count: len(r.people), Topic: r.topic.Text}
 }
 
 // number gives an event its place in the room.

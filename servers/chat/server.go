@@ -191,7 +191,7 @@ func (s *Server) end(p *person, _ string) {
 
 // check looks at a login beside the loops.
 func (s *Server) check(p *person, name, secret string) {
-	auth := s.options.Load().Auth
+	auth := s.hub.o.Auth
 	go func() {
 		s.checks <- struct{}{}
 		defer func() { <-s.checks }()

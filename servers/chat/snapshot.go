@@ -51,7 +51,7 @@ func (h *hub) snapshot() (shot Snapshot) {
 		shot.Members = append(shot.Members, m)
 	}
 	for _, r := range h.rooms {
-		shot.Rooms = append(shot.Rooms, RoomInfo{Name: r.name, Count: len(r.people), Topic: r.topic.Text})
+		shot.Rooms = append(shot.Rooms, r.info())
 	}
 	slices.SortFunc(shot.Members, func(a, b MemberInfo) int { return strings.Compare(a.Nick, b.Nick) })
 	slices.SortFunc(shot.Rooms, func(a, b RoomInfo) int { return strings.Compare(a.Name, b.Name) })

@@ -1,0 +1,181 @@
+//go:build linux || darwin || dragonfly || freebsd || netbsd || openbsd
+
+package scenario
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"example.com/iomux"
+	"example.com/iomux/internal/sys"
+	"example.com/iomux/reactor"
+	"example.com/iomux/selectors"
+
+	"golang.org/x/sys/unix"
+)
+
+// edgeServer is a loop that is told of each change once. It must therefore read,
+// accept and write until the kernel says EAGAIN, and asks for both directions once and
+// for all.
+type edgeServer struct {
+	sel      *selectors.Selector[func(iomux.Events)]
+	app      app
+	listener int // -1: none
+	buf      []byte
+	conns    map[int]*edgePeer
+	closing  []*edgePeer // at the end of the turn
+	alarms   []edgeAlarm
+	over     bool
+	err      error // of a call that cannot fail here
+	done     chan struct{}
+
+	mu     sync.Mutex
+	posted []func()
+}
+
+type edgeAlarm struct {
+	at time.Time
+	f  func()
+}
+
+const edgeEvents = iomux.Readable | iomux.Writable | iomux.Edge
+
+func newEdgeServer(b iomux.Backend) (*edgeServer, error) {
+	sel, err := selectors.New[func(iomux.Events)](b)
+	if err != nil {
+		return nil, err
+	}
+	s := &edgeServer{sel: sel, listener: -1, buf: make([]byte, 64<<10), conns: map[int]*edgePeer{}, done: make(chan struct{})}
+	go s.run()
+	return s, nil
+}
+
+func (s *edgeServer) post(f func()) error {
+	s.mu.Lock()
+	s.posted = append(s.posted, f)
+	s.mu.Unlock()
+	s.sel.Wake()
+	return nil
+}
+
+func (s *edgeServer) listen(a app, o reactor.SocketOptions) (string, error) {
+	fd, errno := sys.Socket(unix.AF_INET, unix.SOCK_STREAM)
+	if errno != 0 {
+		return "", errno
+	}
+	set := func(opt, value int) {
+		if errno == 0 && value != 0 {
+			errno = sys.SetsockoptInt(fd, unix.SOL_SOCKET, opt, value)
+		}
+	}
+	set(unix.SO_RCVBUF, o.ReadBuffer)
+	set(unix.SO_SNDBUF, o.WriteBuffer)
+	if errno == 0 {
+		errno = sys.Bind(fd, netip.MustParseAddrPort("127.0.0.1:0"))
+	}
+	if errno == 0 {
+		errno = sys.Listen(fd, 128)
+	}
+	addr, e := sys.Getsockname(fd)
+	if errno = max(errno, e); errno != 0 {
+		_ = sys.Close(fd) // nobody has connected
+		return "", errno
+	}
+	s.app, s.listener = a, fd
+	if _, err := s.sel.Register(fd, iomux.Readable|iomux.Edge, s.accept); err != nil {
+		return "", err
+	}
+	return addr.String(), nil
+}
+
+func (s *edgeServer) run() {
+	defer close(s.done)
+	for !s.over {
+		ready, err := s.sel.Select(s.timeout())
+		if err != nil {
+			s.err = errors.Join(s.err, err)
+			break
+		}
+		for _, r := range ready {
+			r.Key.Data(r.Events)
+		}
+		s.runPosted()
+		s.fire()
+		for _, p := range s.closing {
+			_ = sys.Close(p.fd) // all there was to send is sent, or the peer is gone
+		}
+		s.closing = s.closing[:0]
+	}
+	s.err = errors.Join(s.err, s.sel.Close())
+}
+
+func (s *edgeServer) timeout() time.Duration {
+	next := selectors.Forever
+	for _, a := range s.alarms {
+		next = min(next, max(0, time.Until(a.at)))
+	}
+	return next
+}
+
+func (s *edgeServer) runPosted() {
+	s.mu.Lock()
+	run := s.posted
+	s.posted = nil
+	s.mu.Unlock()
+	for _, f := range run {
+		f()
+	}
+}
+
+func (s *edgeServer) fire() {
+	now := time.Now()
+	for i := 0; i < len(s.alarms); i++ {
+		if a := s.alarms[i]; !a.at.After(now) {
+			s.alarms = slices.Delete(s.alarms, i, i+1)
+			i--
+			a.f()
+		}
+	}
+}
+
+func (s *edgeServer) accept(iomux.Events) {
+	for {
+		fd, _, errno := sys.Accept(s.listener)
+		if errno == syscall.EINTR {
+			continue
+		}
+		if errno != 0 {
+			return // EAGAIN: until there is none left, for nobody will say so again
+		}
+		p := &edgePeer{server: s, fd: fd}
+		s.conns[fd] = p
+		if _, err := s.sel.Register(fd, edgeEvents, p.ready); err != nil {
+			s.err = errors.Join(s.err, err)
+		}
+	}
+}
+
+func (s *edgeServer) shutdown(ctx context.Context) error {
+	_ = s.post(func() { // which never fails
+		for _, p := range s.conns {
+			p.end()
+		}
+		if s.listener >= 0 {
+			_, err := s.sel.Unregister(s.listener)
+			s.err = errors.Join(s.err, err)
+			_ = sys.Close(s.listener) // nobody waits there
+		}
+		s.over = true
+	})
+	select {
+	case <-s.done:
+		return s.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,219 @@
+//go:build linux || darwin || dragonfly || freebsd || netbsd || openbsd
+
+package trace
+
+import (
+	"context"
+	"sync"
+	"syscall"
+	"time"
+
+	"example.com/iomux/internal/sys"
+)
+
+// Recorder takes in what the hook sees. Any goroutine may call its methods; what it
+// keeps is bounded by the open descriptors and the goroutines that make calls.
+type Recorder struct {
+	start time.Time
+	sink  func(*Record)
+	idle  func() // may be nil
+
+	mu      sync.Mutex
+	threads map[uint64]*thread
+	loops   int
+	names   *names
+	tables  interest
+	state   State
+	changed chan struct{} // closed when state has changed
+}
+
+// State is what a script can wait for.
+type State struct {
+	Waits    int // that may block and have begun, but those begun anew after a signal
+	Waiting  bool
+	Wakes    int // written to the waker and not read yet
+	Accepted int // connections
+	Open     int // connections that are not closed
+}
+
+// New makes a recorder that hands each record to sink, one at a time, on the goroutine
+// that made the call; sink must not make calls through internal/sys. idle, if it is not
+// nil, is called the same way before a loop blocks.
+func New(sink func(*Record), idle func()) *Recorder {
+	return &Recorder{
+		start: time.Now(), sink: sink, idle: idle, threads: map[uint64]*thread{}, names: newNames(),
+		tables: interest{map[int]map[int]Row{}}, changed: make(chan struct{}),
+	}
+}
+
+// Install has the recorder see the process's calls from now on, until restore.
+func (r *Recorder) Install() (restore func()) {
+	return sys.SetHooks(&sys.Hooks{
+		Fault: func(c sys.Call) sys.Errno { r.begin(&c); return 0 },
+		Trace: func(c sys.Call) { r.end(&c) },
+	})
+}
+
+// Note puts a line between the records.
+func (r *Recorder) Note(text string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sink(&Record{Note: text, At: time.Since(r.start)})
+}
+
+// Await waits until the state is as ok wants it. It is ctx's error when that ends first.
+func (r *Recorder) Await(ctx context.Context, ok func(State) bool) error {
+	for {
+		r.mu.Lock()
+		state, changed := r.state, r.changed
+		r.mu.Unlock()
+		if ok(state) {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// State is the state now.
+func (r *Recorder) State() State {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.state
+}
+
+// tell wakes those who wait for the state.
+func (r *Recorder) tell() {
+	close(r.changed)
+	r.changed = make(chan struct{})
+}
+
+func (r *Recorder) thread() *thread {
+	id := goroutine()
+	t := r.threads[id]
+	if t == nil {
+		t = &thread{}
+		r.threads[id] = t
+	}
+	return t
+}
+
+// begin is told of a call before it is made.
+func (r *Recorder) begin(c *sys.Call) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t := r.thread()
+	t.stack = append(t.stack, c.Op)
+	if len(t.stack) > 1 || !isWait(c.Op, c.Size) {
+		return
+	}
+	if t.loop == 0 {
+		r.loops++
+		t.loop = r.loops
+	}
+	if c.Timeout == 0 {
+		return
+	}
+	t.waiting = true
+	if !t.retry {
+		r.state.Waits++
+	}
+	r.state.Waiting = true
+	if r.idle != nil {
+		r.idle()
+	}
+	r.tell()
+}
+
+// end is told of a call when it is over.
+func (r *Recorder) end(c *sys.Call) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t := r.thread()
+	if len(t.stack) == 0 {
+		return // it began before the hook was there
+	}
+	t.stack = t.stack[:len(t.stack)-1]
+	rec := r.record(t, c)
+	if rec.Depth > 0 {
+		t.inner = append(t.inner, rec)
+		return
+	}
+	r.sink(rec)
+	for _, inner := range t.inner {
+		inner.Turn, inner.Phase = rec.Turn, rec.Phase
+		r.sink(inner)
+	}
+	t.inner = nil
+	if t.loop == 0 {
+		r.forget()
+	}
+}
+
+// forget drops goroutines that are no loops: there is no end to them in a server.
+func (r *Recorder) forget() {
+	for id, t := range r.threads {
+		if t.loop == 0 && len(t.stack) == 0 {
+			delete(r.threads, id)
+		}
+	}
+}
+
+// record makes a record of a call, and takes in what it says.
+func (r *Recorder) record(t *thread, c *sys.Call) *Record {
+	rec := &Record{
+		At: c.Start.Sub(r.start), Took: c.Took, Loop: t.loop, Depth: min(len(t.stack), 1),
+		Op: c.Op, On: r.names.of(c.FD), Args: c.Args, Verb: c.Verb, Size: c.Size, Timeout: c.Timeout,
+		Result: c.Result, Errno: c.Errno, Out: c.Out,
+	}
+	list := func(watches []sys.Watch) (refs []Ready) {
+		for _, w := range watches {
+			refs = append(refs, Ready{r.names.of(w.FD), w.Bits, w.Data})
+		}
+		return refs
+	}
+	rec.Asked, rec.Found = list(c.Asked), list(c.Found)
+	if rec.Depth == 0 && rec.IsWait() {
+		t.waiting, t.retry = false, c.Errno == syscall.EINTR
+		if c.Errno == 0 {
+			t.startTurn(rec)
+		}
+	}
+	rec.Turn, rec.Ready = t.turn, t.batch[c.FD]
+	rec.Phase = t.phase(rec, r.loops > 0)
+	rec.New = r.names.learn(c, rec.Depth > 0)
+	r.count(t, rec)
+	rec.Table = r.tables.change(rec)
+	return rec
+}
+
+// count keeps the state up to date.
+func (r *Recorder) count(t *thread, rec *Record) {
+	switch {
+	case rec.Depth > 0:
+		return
+	case rec.IsWait():
+		r.state.Waiting = false
+		for _, other := range r.threads {
+			r.state.Waiting = r.state.Waiting || other.waiting
+		}
+	case rec.Errno != 0:
+		return
+	case rec.Op == sys.OpAccept:
+		r.state.Accepted++
+		r.state.Open++
+		t.accept(rec.Result)
+	case rec.Op == sys.OpClose && rec.On.Kind == Conn:
+		r.state.Open--
+	case rec.Op == sys.OpWrite && rec.On.Kind == Waker:
+		r.state.Wakes++
+	case rec.Op == sys.OpRead && rec.On.Kind == Waker:
+		r.state.Wakes--
+	default:
+		return
+	}
+	r.tell()
+}
