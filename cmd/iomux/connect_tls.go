@@ -33,8 +33,9 @@ func (f *trustFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.insecure, "insecure", false, "tls: trust everybody")
 }
 
-// check refuses what the flags cannot be together, or with a URL.
-func (f *trustFlags) check(url string) error {
+// check refuses what the flags cannot be together, or with a URL, which comes down to
+// over.
+func (f *trustFlags) check(url, over string) error {
 	given := 0
 	for _, is := range []bool{f.ca != "", f.fingerprint != "", f.insecure} {
 		if is {
@@ -44,8 +45,8 @@ func (f *trustFlags) check(url string) error {
 	switch {
 	case given > 1:
 		return usagef("want one of --ca, --fingerprint and --insecure, not several")
-	case given > 0 && !isTLS(url):
-		return usagef("--ca, --fingerprint and --insecure are for a URL such as tls://127.0.0.1:7000, not for %q", url)
+	case given > 0 && !isTLS(over):
+		return usagef("--ca, --fingerprint and --insecure are for a URL such as tls://127.0.0.1:7000 or chats://127.0.0.1:7000, not for %q", url)
 	}
 	return nil
 }
