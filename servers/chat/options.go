@@ -32,7 +32,7 @@ type Options struct {
 
 	// Rate is how many commands a second a connection may give, on average, and Burst
 	// how many at once. Who gives more is read more slowly, and closed when that has
-	// lasted for Patience. Defaults: 10, 20 and 10 s.
+	// lasted for Patience. Defaults: 10, 20 and 5 s.
 	Rate, Burst float64
 	Patience    time.Duration
 	// AddrRate and AddrBurst are the same for all connections of one address together,
@@ -88,7 +88,7 @@ func (o *Options) fill() error {
 	orDefault(&o.Logger, slog.Default())
 	orDefault(&o.Rate, 10)
 	orDefault(&o.Burst, 20)
-	orDefault(&o.Patience, 10*time.Second)
+	orDefault(&o.Patience, 5*time.Second)
 	orDefault(&o.AddrRate, 40)
 	orDefault(&o.AddrBurst, 200)
 	orDefault(&o.JoinRate, 30)
