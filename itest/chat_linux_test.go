@@ -167,6 +167,8 @@ func TestChatStuckMember(t *testing.T) {
 
 // C3: fifty who flood do not keep fifty others from talking, and are cut off.
 func TestChatFlood(t *testing.T) {
+	ofPrograms(t)
+	t.Parallel()                 // it mostly waits
 	const each, messages = 50, 9 // which three rounds of are within a burst
 	s := startChat(t, "127.0.0.1:0", "127.0.0.1:0", append(crowded, "--burst", "30")...)
 	var honest []*chatMember

@@ -1,8 +1,6 @@
 package itest
 
 import (
-	"runtime/debug"
-	"slices"
 	"testing"
 	"time"
 
@@ -72,13 +70,6 @@ func TestIdleConnectionsCostLittle(t *testing.T) {
 		t.Errorf("left over: %d descriptors (%d before), %d timers, %d bytes", gone.Descriptors, before.Descriptors, gone.Stats.Timers, gone.Stats.Buffered)
 	}
 	p.end()
-}
-
-// raced reports whether the tests, and what they start of themselves, were built with
-// the race detector.
-func raced() bool {
-	info, ok := debug.ReadBuildInfo()
-	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
 // Ten thousand idle connections are closed when their time is over: none before, each

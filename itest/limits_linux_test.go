@@ -25,6 +25,7 @@ const (
 // A server without descriptors to spare refuses who is too many, goes on
 // serving the others, does not spin, and takes new clients when old ones leave.
 func TestDescriptorsExhausted(t *testing.T) {
+	ofPrograms(t)
 	prlimit := tool(t, "prlimit")
 	eachBackend(t, func(t *testing.T, backend string) {
 		for _, loops := range []string{"1", "2"} {

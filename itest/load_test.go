@@ -18,6 +18,7 @@ import (
 
 // A thousand clients at once, each with its own words.
 func TestThousandConnections(t *testing.T) {
+	ofPrograms(t)
 	const clients, messages = 1000, 10
 	eachBackend(t, func(t *testing.T, backend string) {
 		s := serve(t, "--backend", backend)
@@ -80,6 +81,7 @@ const size = 64 << 20
 // 64 MiB through buffers of a few KiB, taken in random pieces, come back as they
 // went out.
 func TestLargeStreamThroughSmallBuffers(t *testing.T) {
+	ofPrograms(t)
 	eachBackend(t, func(t *testing.T, backend string) {
 		s := serve(t, "--backend", backend)
 		conn, err := dial(s.address, smallBuffers)

@@ -11,6 +11,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -232,4 +234,21 @@ func exchange(conn net.Conn, message string) error {
 		return fmt.Errorf("sent %q and got %q", message, got)
 	}
 	return nil
+}
+
+// ofPrograms is called by tests of programs that take long, and watch from outside what
+// was not built with the race detector: with it they would show nothing that they do
+// not show without it.
+func ofPrograms(t *testing.T) {
+	t.Helper()
+	if raced() {
+		t.Skip("the program that this test runs is not built with the race detector")
+	}
+}
+
+// raced reports whether the tests, and what they start of themselves, were built with
+// the race detector.
+func raced() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }

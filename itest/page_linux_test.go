@@ -154,6 +154,8 @@ func (c chatter) harmless() {
 
 // How the web page does, with the program, in a real browser.
 func TestPage(t *testing.T) {
+	ofPrograms(t)
+	t.Parallel() // it mostly waits
 	b := startBrowser(t)
 	for _, test := range []struct {
 		name string

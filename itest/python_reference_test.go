@@ -47,6 +47,7 @@ var reference = []struct {
 
 // What the transcripts say is what Python's servers say, byte for byte.
 func TestClassicServersSpeakTheirTranscripts(t *testing.T) {
+	ofPrograms(t)
 	for _, r := range reference {
 		for _, network := range r.networks {
 			t.Run(r.file+"/"+network, func(t *testing.T) {

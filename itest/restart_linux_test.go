@@ -168,6 +168,8 @@ func (l *lineage) over(p *process) {
 // reset; those that stay are hung up on in order, and every generation ends by
 // itself.
 func TestRestart(t *testing.T) {
+	ofPrograms(t)
+	t.Parallel() // it mostly waits
 	for _, l := range lineages(t) {
 		t.Run(l.name, func(t *testing.T) { restart(t, l) })
 	}

@@ -238,6 +238,8 @@ func TestOpenSSLServer(t *testing.T) {
 // holes; left out are those that make the same handshakes again, for some minutes:
 // each cipher by itself, the order of preference, and simulated clients.
 func TestTestSSL(t *testing.T) {
+	ofPrograms(t)
+	t.Parallel() // it mostly waits
 	testssl := tool(t, "testssl")
 	cert, key := tlsFiles(t)
 	s := serve(t, "--tls-cert", cert, "--tls-key", key)

@@ -156,7 +156,7 @@ func TestTalk(t *testing.T) {
 	s.gives(a, "/msg bob psst", "/msg eve psst", "/msg bob", "/msg #lobby aloud", "/say said")
 	s.hears(b, "-> bob, from ann: psst", "[lobby] ann: aloud", "[lobby] ann: said")
 	s.hears(a, "** !! there is nobody called eve", "** !! there is nothing to say in it")
-	s.gives(a, "/quit for tea", "never said")
+	s.gives(a, "/quit for tea", "/join lobby", "/nick ann", "never said")
 	s.hears(b, "[lobby] ** ann has left: for tea")
 	if why, ended := s.ended[a]; !ended || why != "for tea" {
 		t.Errorf("ended %v: %q", ended, why)
@@ -491,6 +491,27 @@ func TestLogin(t *testing.T) {
 	if r.operator {
 		t.Error("who is gone logs in")
 	}
+}
+
+// The list of who is there is what is so, whoever came, went or got a new name since.
+func TestWhoIsThere(t *testing.T) {
+	s := newStage(t, Options{NickRate: -1})
+	a := s.called("ann")
+	who := func(want string) {
+		t.Helper()
+		s.quiet()
+		s.gives(a, "/who")
+		s.hears(a, "[lobby] ** here are "+want)
+	}
+	who("1: ann")
+	b := s.called("bob")
+	who("2: ann, bob")
+	s.gives(b, "/nick zoe")
+	who("2: ann, zoe")
+	s.gives(b, "/part")
+	who("1: ann")
+	s.gives(b, "/join lobby", "/quit")
+	who("1: ann")
 }
 
 // In a room with very many, coming and going is not told.
