@@ -224,7 +224,7 @@ func (h *hub) leave(p *person, why string) {
 	for _, r := range slices.Clone(p.rooms) {
 		h.part(p, r, Event{Kind: Left, Nick: p.nick, Text: why})
 	}
-	if h.nicks[p.fold] == p {
+	if p.fold != "" {
 		delete(h.nicks, p.fold)
 		if len(h.parted) < partingsKept && !h.guestLike(p.fold) {
 			h.parted[p.fold] = parting{site(p.addr), h.now.Add(nickKept)}

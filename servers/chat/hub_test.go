@@ -207,6 +207,11 @@ func TestRooms(t *testing.T) {
 	if len(s.hub.rooms) != 1 {
 		t.Errorf("%d rooms are left, want the lobby", len(s.hub.rooms))
 	}
+	s.gives(b, "/part") // now the lobby is empty too, and has not been for long
+	s.hub.sweep()
+	if len(s.hub.rooms) != 1 {
+		t.Error("a room goes with its last member")
+	}
 }
 
 func TestTooManyRoomsForOne(t *testing.T) {

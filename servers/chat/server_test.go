@@ -499,8 +499,14 @@ func TestAddressesTable(t *testing.T) {
 		t.Errorf("commands have to wait %v %v %v", w1, w2, w3)
 	}
 	v.exit()
+	mapped, _ := enter("::ffff:192.0.2.1")
+	if w, _ := enter("192.0.2.1"); w != mapped || w == nil {
+		t.Error("an address of IPv4 is two")
+	}
+	mapped.exit()
+	mapped.exit()
 	table.sweep(now)
-	if len(table.sites) != 2 {
+	if len(table.sites) != 3 {
 		t.Error("an address is forgotten that was refused a moment ago")
 	}
 	now = now.Add(time.Minute)
