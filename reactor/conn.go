@@ -190,7 +190,9 @@ func (c *Conn) level() {
 		c.choked = true
 	case c.choked && c.out.len() <= c.options().LowWater:
 		c.choked = false
-		if c.draining { // what came meanwhile may be all, and no event tells of nothing
+		if c.again {
+			_ = c.Post(c.redeliver) // the loop takes functions while it has connections
+		} else if c.draining { // what came meanwhile may be all, and no event tells of nothing
 			_ = c.Post(c.drain) // the loop takes functions while it has connections
 		}
 		if c.service.drainer != nil && c.state == connOpen {
@@ -266,6 +268,9 @@ func (c *Conn) ResumeReading() {
 }
 
 func (c *Conn) redeliver() {
+	if c.choked && c.service.threaded == nil {
+		return // level comes here again
+	}
 	c.again = false
 	if c.draining {
 		_ = c.Post(c.drain) // which may have waited for this

@@ -120,3 +120,47 @@ func TestResumeReadsNothingNew(t *testing.T) {
 		}
 	})
 }
+
+// A handler that pauses and resumes does not get past the marks: what it had left waits
+// until the peer has taken what was written, as what is in the socket does.
+func TestResumeKeepsTheMarks(t *testing.T) {
+	everywhere(t, func(t *testing.T, o Options) {
+		o.HighWater, o.LowWater = 20_000, 5_000
+		used, answer := 0, make([]byte, 1000)
+		l, peer := turnByHand(t, o, handler{data: func(c *Conn, _ []byte) int {
+			used++
+			_, _ = c.Write(answer)
+			c.PauseReading()
+			return 1
+		}})
+		c := l.conns[0]
+		if err := unix.SetsockoptInt(int(c.fd), unix.SOL_SOCKET, unix.SO_SNDBUF, 1); err != nil {
+			t.Fatal(err)
+		}
+		const messages = 400
+		if _, err := unix.Write(peer, make([]byte, messages)); err != nil {
+			t.Fatal(err)
+		}
+		most := 0
+		turn := func() {
+			l.After(0, c.ResumeReading)
+			l.turn()
+			most = max(most, c.Buffered())
+		}
+		for range messages {
+			turn()
+		}
+		if !c.choked || used == messages {
+			t.Fatalf("%d messages were used, choked: %v: too few to test anything", used, c.choked)
+		}
+		if err := unix.SetNonblock(peer, true); err != nil {
+			t.Fatal(err)
+		}
+		for buf := make([]byte, 64<<10); used < messages; turn() {
+			_, _ = unix.Read(peer, buf)
+		}
+		if limit := o.HighWater + 2*len(answer); most > limit {
+			t.Errorf("up to %d bytes waited, want at most %d", most, limit)
+		}
+	})
+}

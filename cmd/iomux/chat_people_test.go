@@ -212,7 +212,7 @@ func TestChatTakeover(t *testing.T) {
 
 // A second signal does not wait for --drain-delay, nor for what does not drain.
 func TestChatSecondSignal(t *testing.T) {
-	p := startChat(t, "--drain-delay", "1m", "--rate", "off", "--addr-rate", "off")
+	p := startChat(t, "--drain-delay", "1m", "--rate", "off", "--addr-rate", "off", "--write-limit", "64MiB")
 	deaf := joinLines(t, p.urls[0])
 	for asks := []byte(strings.Repeat("/help\n", 100)); ; {
 		if err := deaf.conn.SetWriteDeadline(time.Now().Add(200 * time.Millisecond)); err != nil {

@@ -69,7 +69,7 @@ func (s *chatServer) open(inherited []handover.Socket, stdout, stderr io.Writer)
 	sv := &chatService{service: service{log: log, tls: secure}, flags: s}
 	sv.proxies.Store(s.guard.forwarders())
 	if s.talk.store != "" {
-		store, err := chatstore.Open(string(s.talk.store), chatstore.Options{PerRoom: max(o.History, 0)})
+		store, err := chatstore.Open(string(s.talk.store), chatstore.Options{MaxRooms: o.MaxRooms, PerRoom: max(o.History, 1)})
 		if err != nil {
 			return nil, err
 		}
@@ -128,7 +128,8 @@ func (sv *chatService) close() (err error) {
 // goodbye is what members are told at the end.
 const goodbye = "the server is going down"
 
-// goodbyeTime is how long browsers have to answer that they are hung up on.
+// goodbyeTime is how long it may take to tell members of the end, and browsers to answer
+// that they are hung up on.
 const goodbyeTime = 2 * time.Second
 
 // lastThings passes signals on, the first one when members know what comes. A second
@@ -195,16 +196,16 @@ func (sv *chatService) sayGoodbye(ctx context.Context) {
 		return
 	}
 	sv.ready.set(false)
+	ctx, cancel := context.WithTimeout(ctx, goodbyeTime)
+	defer cancel()
 	err := sv.chat.Announce(goodbye)
 	if err == nil {
 		// What is asked behind it is answered when all loops have it.
 		_, err = sv.chat.Snapshot(ctx)
 	}
-	if err != nil && ctx.Err() == nil {
-		sv.log.Warn("members could not be told", "err", err)
+	if err != nil {
+		sv.log.Warn("members may not have been told", "err", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, goodbyeTime)
-	defer cancel()
 	for _, w := range sv.webs {
 		if err := w.Shutdown(ctx); err != nil {
 			sv.log.Debug("browsers did not answer in time", "err", err)

@@ -73,10 +73,10 @@ func (sv *chatService) start(ctx context.Context, inherited []handover.Socket, s
 			return err
 		}
 	}
+	sv.ready.set(true) // who reads where it is may ask at once
 	if err := sv.announce(stdout); err != nil {
 		return err
 	}
-	sv.ready.set(true)
 	states := []string{handover.Ready}
 	if taken != nil {
 		if sv.door, err = succeed(ctx, taken, sv.log); err != nil {

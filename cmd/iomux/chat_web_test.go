@@ -68,7 +68,8 @@ func TestChatHosts(t *testing.T) {
 		if status, body := get(t, p.admin+"connections.json", header); status != want {
 			t.Errorf("%s at --admin: %d, %.100s", host, status, body)
 		}
-		conn, _, err := dialChat(p.page, "http://"+host, header)
+		// Behind a proxy the page comes by https.
+		conn, _, err := dialChat(p.page, "https://"+host, header)
 		if err == nil {
 			conn.Close()
 		}
@@ -290,6 +291,7 @@ func TestChatHandshakeTimeout(t *testing.T) {
 	}
 	object := joinLines(t, p.urls[1])
 	line := joinLines(t, p.urls[0])
+	closed(t, dial(t, strings.Trim(strings.TrimPrefix(p.page, "http://"), "/")))
 	closed(t, web)
 	closed(t, object.conn)
 	line.say("still here")

@@ -15,8 +15,6 @@ var errEnded = errors.New("the server has ended the connection")
 
 // begin takes a connection in.
 func (v *conversation) begin(l *link) {
-	v.lock.Lock()
-	defer v.lock.Unlock()
 	v.link, v.broken, v.cut, v.since = l, nil, false, time.Now()
 	if v.login != "" {
 		v.asked = true
@@ -71,15 +69,17 @@ func (v *conversation) lost(err error) (end bool, _ error) {
 	if v.scene.named {
 		v.nick = v.scene.nick
 	}
-	if v.again = slices.Clone(v.scene.rooms); len(v.again) == 0 {
-		v.again = nil
+	for _, room := range v.scene.rooms { // beside those one has not come back to yet
+		if !slices.Contains(v.again, room) && len(v.again) < roomsKnown {
+			v.again = append(v.again, room)
+		}
 	}
 	v.scene.restart()
 	switch {
 	case v.quits:
-		v.leave()
-		v.print(v.paint.note("the connection has ended"))
-		return true, nil
+		err = v.leave()
+		v.remark("the connection has ended")
+		return true, err
 	case err == nil:
 		err = errEnded
 	}
@@ -98,11 +98,16 @@ const (
 	longest  = time.Minute // and at most
 )
 
-// later has another attempt be made after one that failed.
-func (v *conversation) later(err error) {
+// back takes in what has come of another attempt to connect.
+func (v *conversation) back(d dialled) {
 	v.lock.Lock()
 	defer v.lock.Unlock()
-	v.wait(err)
+	if d.err != nil {
+		v.wait(d.err)
+		return
+	}
+	v.remark("connected again")
+	v.begin(d.link)
 }
 
 // wait says what has happened and sets the clock. Many clients of a server that starts
@@ -111,6 +116,6 @@ func (v *conversation) wait(err error) {
 	delay := min(shortest<<min(v.tries, 6), longest)
 	v.tries++
 	delay = delay/2 + rand.N(delay/2)
-	v.print(v.paint.note(fmt.Sprintf("%s; connecting again in %v", oneLine(err), delay.Round(100*time.Millisecond))))
+	v.remark(fmt.Sprintf("%s; connecting again in %v", oneLine(err), delay.Round(100*time.Millisecond)))
 	v.retry = time.After(delay)
 }

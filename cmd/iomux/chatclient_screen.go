@@ -37,11 +37,9 @@ func (v *conversation) show(list []piece) error {
 	return v.print(shown...)
 }
 
-// note says something in the client's own name.
-func (v *conversation) note(text string) {
-	v.lock.Lock()
-	defer v.lock.Unlock()
-	v.print(v.paint.note(text))
+// remark shows what the client itself has to say.
+func (v *conversation) remark(text string) {
+	_ = v.print(v.paint.note(text)) // a terminal that is gone has no more input, which is the end
 }
 
 // print shows lines above the one being edited.
@@ -49,7 +47,7 @@ func (v *conversation) print(lines ...string) error {
 	text := strings.Join(lines, "\n") + "\n"
 	var err error
 	if v.editor == nil {
-		_, err = io.WriteString(v.out, strings.ReplaceAll(text, "\n", "\r\n"))
+		_, err = io.WriteString(v.out, text)
 	} else {
 		v.editor.SetPrompt(v.prompt())
 		// The editor thinks that all characters are of the same width, so that it may
@@ -73,7 +71,7 @@ func (v *conversation) prompt() string {
 }
 
 // warn says what the first Ctrl-C is good for; the editor has the lock.
-func (v *conversation) warn() { v.print(v.paint.note("Ctrl-C once more, or Ctrl-D, leaves")) }
+func (v *conversation) warn() { v.remark("Ctrl-C once more, or Ctrl-D, leaves") }
 
 // complete is what the Tab key does; the editor has the lock.
 func (v *conversation) complete(line string, pos int, key rune) (string, int, bool) {
@@ -82,7 +80,7 @@ func (v *conversation) complete(line string, pos int, key rune) (string, int, bo
 	}
 	newLine, newPos, which := v.scene.complete(line, pos)
 	if which != "" {
-		v.print(v.paint.note(which))
+		v.remark(which)
 	}
 	return newLine, newPos, true
 }
@@ -124,7 +122,7 @@ func (v *conversation) say(line string) (left bool) {
 		l = nil
 	}
 	if fault != "" {
-		v.print(v.paint.note(fault))
+		v.remark(fault)
 	}
 	v.lock.Unlock()
 	if l == nil {
@@ -146,10 +144,10 @@ func (v *conversation) say(line string) (left bool) {
 
 // bye leaves the chat. From here on the terminal does its own editing and signals: a
 // Ctrl-C ends the wait for the server.
-func (v *conversation) bye(restore func() error) error {
+func (v *conversation) bye() error {
 	v.lock.Lock()
 	defer v.lock.Unlock()
-	v.leave()
+	err := v.leave()
 	if l, said := v.link, v.quits; l != nil {
 		go func() { // it may take its time
 			if !said {
@@ -159,13 +157,14 @@ func (v *conversation) bye(restore func() error) error {
 		}()
 	}
 	v.quits = true
-	return restore()
+	return err
 }
 
-// leave takes the editor off the screen.
-func (v *conversation) leave() {
+// leave takes the editor off the screen, and has the terminal be as it was.
+func (v *conversation) leave() error {
 	if v.editor != nil {
 		fmt.Fprint(v.out, "\r\n") // off the line being edited
 		v.editor = nil
 	}
+	return v.restore()
 }

@@ -25,7 +25,8 @@ const farewellTime = 3 * time.Second
 // conversation is a chat on a terminal.
 type conversation struct {
 	*chatClient
-	out io.Writer
+	out     io.Writer
+	restore func() error // has the terminal be as it was
 
 	// lock is for what follows, and for the editor, which has it but while it waits for
 	// a key. So nothing is drawn between two keys that the editor does not know of.
@@ -68,12 +69,11 @@ func (c *chatClient) converse(l *link, stdin, stdout *os.File) (err error) {
 		return errors.Join(fmt.Errorf("cannot edit lines on this terminal: %w", err), l.close())
 	}
 	// The terminal must not be left raw, whatever happens.
-	restore := sync.OnceValue(func() error { return term.Restore(fd, state) })
+	v.restore = sync.OnceValue(func() error { return term.Restore(fd, state) })
 	defer func() {
 		v.lock.Lock()
 		defer v.lock.Unlock()
-		v.leave()
-		err = errors.Join(err, restore())
+		err = errors.Join(err, v.leave())
 	}()
 	v.editor = term.NewTerminal(struct {
 		io.Reader
@@ -89,13 +89,15 @@ func (c *chatClient) converse(l *link, stdin, stdout *os.File) (err error) {
 		}
 	}
 	resize()
+	v.lock.Lock()
 	v.begin(l)
+	v.lock.Unlock()
 	go func(editor *term.Terminal) { v.typed <- v.speak(editor) }(v.editor)
-	return v.run(restore, resize)
+	return v.run(resize)
 }
 
 // run waits for what happens.
-func (v *conversation) run(restore func() error, resize func()) error {
+func (v *conversation) run(resize func()) error {
 	var over <-chan time.Time
 	for {
 		select {
@@ -110,14 +112,9 @@ func (v *conversation) run(restore func() error, resize func()) error {
 				v.dialled <- dialled{l, err}
 			}()
 		case d := <-v.dialled:
-			if d.err != nil {
-				v.later(d.err)
-				continue
-			}
-			v.note("connected again")
-			v.begin(d.link)
+			v.back(d)
 		case err := <-v.typed:
-			if err = errors.Join(err, v.bye(restore)); err != nil || v.link == nil {
+			if err = errors.Join(err, v.bye()); err != nil || v.link == nil {
 				return err
 			}
 			over = time.After(farewellTime)

@@ -451,6 +451,50 @@ func TestOperators(t *testing.T) {
 	s.hears(c, "** from chef, to all: all of you")
 }
 
+// Who is muted and comes again by another name is still muted, if its address is its own.
+func TestMutedAddress(t *testing.T) {
+	s := newStage(t, Options{Exempt: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}})
+	op := s.operator("chef")
+	for addr, want := range map[string]bool{"192.0.2.1": true, "127.0.0.1": false, "198.51.100.1": false} {
+		a := s.comes(addr)
+		s.gives(op, "/mute "+a.nick)
+		s.gives(a, "/quit")
+		b := s.comes(addr)
+		s.gives(b, "hello")
+		if got := slices.Equal(s.heard[b], []string{"** !! you are muted: nobody hears you"}); got != want {
+			t.Errorf("%s: muted: %v", addr, got)
+		}
+		s.gives(op, "/unmute "+b.nick)
+		s.quiet()
+		s.gives(b, "hello")
+		s.hears(b)
+	}
+}
+
+// A ban ends nobody's connection who is an operator, and not one's own.
+func TestBansOfOperators(t *testing.T) {
+	s := newStage(t, Options{})
+	a, b := s.comes("192.0.2.1"), s.comes("192.0.2.2")
+	a.operator, b.operator = true, true
+	s.quiet()
+	s.gives(a, "/ban 192.0.0.0/8", "/ban 192.0.2.2", "/ban 192.0.2.1")
+	s.hears(a, "** !! 192.0.0.0/8 has yourself in it", "** 192.0.2.2/32 is banned; connections ended: 0", "** !! 192.0.2.1/32 has yourself in it")
+	if b.gone || len(s.bans) != 1 {
+		t.Errorf("gone: %v, bans: %v", b.gone, s.bans)
+	}
+}
+
+// Who has not been greeted yet is not told anything.
+func TestAnnounceToTheGreeted(t *testing.T) {
+	s := newStage(t, Options{})
+	a := s.called("ann")
+	b := &person{}
+	s.hub.enter(b)
+	s.hub.announce("", "soon over")
+	s.hears(a, "** soon over")
+	s.hears(b)
+}
+
 type doorman struct{}
 
 func (doorman) Check(string, string) (Account, error) { panic("the stage does not ask") }

@@ -844,6 +844,18 @@ func TestManyRooms(t *testing.T) {
 	}
 }
 
+// Who has gone is in no room, should the home loop's word come after that.
+func TestEnterAfterTheEnd(t *testing.T) {
+	h := &hall{rooms: map[*room][]*Member{}}
+	m := &Member{hall: h}
+	h.add(m)
+	h.forget(m)
+	h.run([]op{{kind: opEnter, room: &room{}, member: m}, {kind: opExit, room: &room{}, member: m}})
+	if len(h.rooms) > 0 || len(m.places) > 0 {
+		t.Errorf("%d rooms, %d places", len(h.rooms), len(m.places))
+	}
+}
+
 // Nobody is left behind anywhere when all have gone.
 func TestNothingLeft(t *testing.T) {
 	everywhere(t, func(t *testing.T, r reactor.Options) {
