@@ -400,6 +400,21 @@ func TestFlood(t *testing.T) {
 	})
 }
 
+// Who says much at once, and then nothing for a while, may do so again.
+func TestBurstsNowAndThen(t *testing.T) {
+	leaktest.Check(t)
+	time := &clock{at: start}
+	s := serve(t, reactor.Options{Loops: 1}, Options{Rate: 1000, Burst: 5, now: time.now})
+	c := join(t, s.listen(Lines{OwnLines: true}), "ann")
+	for i := range 3 {
+		for n := range 10 {
+			c.says(fmt.Sprintf("%d.%d", i, n))
+			c.until(fmt.Sprintf("%d.%d", i, n))
+		}
+		time.move(60e9)
+	}
+}
+
 // What a member leaves unused while it is throttled is done before it leaves.
 func TestThrottledHalfClose(t *testing.T) {
 	everywhere(t, func(t *testing.T, r reactor.Options) {
