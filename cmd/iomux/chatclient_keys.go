@@ -69,7 +69,7 @@ const typedKept = 500
 // Add implements term.History.
 func (h *typedLines) Add(line string) {
 	word := commandOf(line)
-	if word == "" || h.Len() > 0 && h.At(0) == line {
+	if word == "" || word == "/login" || h.Len() > 0 && h.At(0) == line {
 		return
 	}
 	h.lines = append(h.lines, line)

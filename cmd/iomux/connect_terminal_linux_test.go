@@ -27,6 +27,12 @@ type terminal struct {
 // the terminal's place as input.
 func onTerminal(t *testing.T, stdin io.Reader, args ...string) *terminal {
 	t.Helper()
+	return onTerminalIn(t, nil, stdin, args...)
+}
+
+// onTerminalIn is onTerminal with more in the environment.
+func onTerminalIn(t *testing.T, env []string, stdin io.Reader, args ...string) *terminal {
+	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
 		t.Skipf("no pseudo-terminals here: %v", err)
@@ -55,6 +61,7 @@ func onTerminal(t *testing.T, stdin io.Reader, args ...string) *terminal {
 	t.Cleanup(func() { slave.Close() })
 
 	cmd := program(t, args...)
+	cmd.Env = append(cmd.Env, env...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: 1}
 	if stdin != nil {

@@ -86,14 +86,15 @@ func TestExamples(t *testing.T) {
 	scratch := shortDir(t)
 	server := startEcho(t, 1, "--listen", "udp://127.0.0.1:0", "--listen", "unix://"+scratch+"/server.sock")
 	secure := startEcho(t, 1, "--tls-self-signed")
-	const tcp, udp, file = "tcp://127.0.0.1:7000", "udp://127.0.0.1:7000", "unix:///tmp/echo.sock"
-	servers := strings.NewReplacer("500ms", "3s", "tls://127.0.0.1:7001", secure.urls[0], udp, server.urls[0], file, server.urls[1], tcp, server.urls[2])
+	people := startChat(t)
+	const tcp, udp, file, lines = "tcp://127.0.0.1:7000", "udp://127.0.0.1:7000", "unix:///tmp/echo.sock", "chat://127.0.0.1:7000"
+	servers := strings.NewReplacer(lines, "chat://"+people.address(), "500ms", "3s", "tls://127.0.0.1:7001", secure.urls[0], udp, server.urls[0], file, server.urls[1], tcp, server.urls[2])
 	elsewhere := strings.NewReplacer(":7000", ":0", ":7001", ":0", "/tmp/", scratch+"/")
 	walk(newRoot(), func(cmd *cobra.Command) {
 		for line := range strings.Lines(cmd.Example) {
 			line = strings.TrimSpace(line)
-			if strings.HasPrefix(line, "iomux serve ") {
-				continue // TestServeExamples
+			if strings.HasPrefix(line, "iomux serve ") || strings.Contains(line, "iomux chat") {
+				continue // TestServeExamples and TestChatExamples
 			}
 			t.Run(line, func(t *testing.T) {
 				script := exec.CommandContext(t.Context(), shell)
