@@ -299,7 +299,7 @@ func TestHalfClose(t *testing.T) {
 		s := serve(t, r, Options{})
 		addr := s.listen(Lines{})
 		ann := join(t, addr, "ann")
-		for _, input := range []string{"last\n", "last", "one\nlast", "/who\nlast"} {
+		for _, input := range []string{"last\n", "last", "one\nlast", "/who\nlast", "GET last"} {
 			c := dial(t, addr)
 			if _, err := io.WriteString(c, input); err != nil {
 				t.Fatal(err)
@@ -307,7 +307,7 @@ func TestHalfClose(t *testing.T) {
 			if err := c.CloseWrite(); err != nil {
 				t.Fatal(err)
 			}
-			ann.until(": last")
+			ann.until("last")
 			ann.until("has left")
 			rest := c.rest()
 			if !strings.Contains(rest, "Welcome") || strings.HasPrefix(input, "/who") && !strings.Contains(rest, "here are 2") {
@@ -678,6 +678,9 @@ func TestSilence(t *testing.T) {
 		ann.rest()
 		bob.until("ann has left: it was silent for too long")
 		alive.until("ann has left: it was silent for too long")
+		time.move(58*60e9 + 1)
+		sweep()
+		bob.until("you have been silent for long") // once more
 		bob.says("/quit")
 		alive.until("bob has left")
 	})
@@ -821,6 +824,81 @@ func TestBadStore(t *testing.T) {
 	if err := group.Shutdown(t.Context()); err != nil {
 		t.Error(err)
 	}
+}
+
+// What the store is being given is waited for where it is asked for, and at the end.
+func TestKeeperWaits(t *testing.T) {
+	leaktest.Check(t)
+	store := &memory{rooms: map[string]StoredRoom{}, wait: make(chan struct{})}
+	k := newKeeper(store, slog.New(slog.DiscardHandler))
+	say := func(text string) {
+		k.keep("x", StoredRoom{Name: "x", Seq: 1, Events: []Event{{Text: text}}})
+	}
+	say("one")
+	loaded := make(chan StoredRoom, 1)
+	go func() {
+		r, _ := k.load("x", 10)
+		loaded <- r
+	}()
+	store.wait <- struct{}{} // it has begun
+	if r := <-loaded; len(r.Events) != 1 {
+		t.Errorf("%d messages were loaded", len(r.Events))
+	}
+	say("two")
+	closed := make(chan error, 1)
+	go func() { closed <- k.close() }()
+	say("three")
+	close(store.wait)
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+	if got := len(store.rooms["x"].Events); got != 3 {
+		t.Errorf("%d messages are kept", got)
+	}
+}
+
+// A member whose commands the home loop does not come to is not read without end.
+func TestBusyHome(t *testing.T) {
+	leaktest.Check(t)
+	s := serve(t, reactor.Options{Loops: 2}, Options{Rate: -1, Exempt: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	addr := s.listen(Lines{OwnLines: true})
+	c := join(t, addr, "ann")
+	far := s.halls[1]
+	members := func() (n, flying int, full bool) {
+		seen := make(chan struct{})
+		if err := far.loop.Post(func() {
+			defer close(seen)
+			if n = len(far.members); n > 0 {
+				flying, full = far.members[0].flying, far.members[0].full
+			}
+		}); err != nil {
+			t.Fatal(err)
+		}
+		<-seen
+		return n, flying, full
+	}
+	if n, _, _ := members(); n == 0 { // it is at home
+		c = join(t, addr, "bob")
+	}
+	busy := make(chan struct{})
+	if err := s.home.loop.Post(func() { <-busy }); err != nil {
+		t.Fatal(err)
+	}
+	const lines = 5000
+	var talk sync.WaitGroup
+	talk.Go(func() { _, _ = io.WriteString(c, strings.Repeat("x\n", lines)) })
+	for full := false; !full; {
+		var flying int
+		if _, flying, full = members(); flying > flyingLimit+batchLimit {
+			t.Errorf("%d commands are under way", flying)
+			break
+		}
+	}
+	close(busy)
+	for range lines {
+		c.until(": x")
+	}
+	talk.Wait()
 }
 
 // C6: rooms without end are not made, and empty ones go.
