@@ -54,28 +54,47 @@ func FuzzOutput(f *testing.F) {
 }
 
 func TestPoolsAreBounded(t *testing.T) {
-	var chunks chunkPool
+	var chunks, made chunkPool
 	var inputs inputPool
-	for range 2 * poolLimit {
-		chunks.put(new(chunk))
+	for range 2 * smallLimit {
+		chunks.put(made.get(1))
+		chunks.put(made.get(chunkSize))
 		inputs.put(&input{buf: make([]byte, 10)})
 	}
-	if chunks.n != poolLimit || len(inputs) != inputPoolLimit {
-		t.Errorf("%d chunks and %d inputs are kept, want %d and %d", chunks.n, len(inputs), poolLimit, inputPoolLimit)
+	if chunks.small.n != smallLimit || chunks.large.n != poolLimit || len(inputs) != inputPoolLimit {
+		t.Errorf("%d and %d chunks and %d inputs are kept, want %d, %d and %d", chunks.small.n, chunks.large.n, len(inputs), smallLimit, poolLimit, inputPoolLimit)
 	}
 	inputs = nil
 	inputs.put(&input{buf: make([]byte, 0, 2*inputKeepSize)})
 	if len(inputs) != 0 {
 		t.Error("an input buffer that grew large is kept")
 	}
-	n := 0
-	for ; chunks.top != nil; n++ {
-		if c := chunks.get(); c.r != 0 || c.w != 0 || c.next != nil {
-			t.Fatal("a chunk from the pool is not clean")
+	for size, n := range map[int]int{smallChunk: smallLimit, smallChunk + 1: poolLimit} {
+		for range n + 1 { // the last one is new
+			if c := chunks.get(size); c.r != 0 || c.w != 0 || c.next != nil || len(c.buf) < size {
+				t.Fatal("a chunk from the pool is not clean, or too small")
+			}
 		}
 	}
-	if n != poolLimit {
-		t.Errorf("%d chunks came out, want %d", n, poolLimit)
+	if chunks.small.n != 0 || chunks.large.n != 0 {
+		t.Errorf("%d and %d chunks are left", chunks.small.n, chunks.large.n)
+	}
+}
+
+// Little output takes little memory, also as it is accounted.
+func TestFootprint(t *testing.T) {
+	var pool chunkPool
+	var out output
+	for _, c := range []struct{ more, want int }{{1, smallChunk}, {smallChunk - 1, smallChunk}, {1, chunkSize}, {chunkSize, 2 * chunkSize}} {
+		out.append(&pool, make([]byte, c.more))
+		if got := out.footprint(); got != c.want {
+			t.Errorf("%d bytes take %d, want %d", out.len(), got, c.want)
+		}
+	}
+	out.clear(&pool)
+	out.first(&pool, 0)
+	if got := out.footprint(); got != 0 {
+		t.Errorf("nothing takes %d", got)
 	}
 }
 

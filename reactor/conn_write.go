@@ -118,7 +118,7 @@ func (c *Conn) block(progress bool) {
 	if !c.blocked || progress {
 		c.blocked = true
 		if c.service.timed || c.state != connOpen {
-			c.out.first(&c.loop().pool)
+			c.out.first(&c.loop().pool, 0)
 			c.markOutput(c.loop().now())
 		}
 	}

@@ -241,9 +241,11 @@ func TestNetpoll143SharedBuffers(t *testing.T) {
 		}})
 		poison := func() {
 			l := g.loops[0]
-			for c := l.pool.top; c != nil; c = c.next {
-				for i := range c.buf {
-					c.buf[i] = 0xdb
+			for _, free := range []chunkStack{l.pool.small, l.pool.large} {
+				for c := free.top; c != nil; c = c.next {
+					for i := range c.buf {
+						c.buf[i] = 0xdb
+					}
 				}
 			}
 			for _, in := range l.inputs {

@@ -10,10 +10,7 @@ const page = 4 << 10
 // pages is what c holds: the chunks of its output and the buffers of its input.
 // What is gathered during a callback and gone when it is over is not asked about.
 func (c *Conn) pages() uint32 {
-	n := 0
-	if c.out.len() > 0 {
-		n = (c.out.len()/chunkSize + 1) * chunkSize
-	}
+	n := c.out.footprint()
 	if c.in != nil {
 		n += cap(c.in.buf)
 	}

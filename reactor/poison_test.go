@@ -102,8 +102,10 @@ func (p *poisoned) connect() {
 func (p *poisoned) turn() {
 	_ = p.l.Post(func() {}) // so that it does not wait; the loop has not ended
 	p.l.turn()
-	for c := p.l.pool.top; c != nil; c = c.next {
-		fill(c.buf[:])
+	for _, free := range []chunkStack{p.l.pool.small, p.l.pool.large} {
+		for c := free.top; c != nil; c = c.next {
+			fill(c.buf)
+		}
 	}
 	for _, in := range p.l.inputs {
 		fill(in.buf[:cap(in.buf)])

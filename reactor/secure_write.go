@@ -65,15 +65,26 @@ func (s *secure) gather(p []byte) {
 			p = p[chunkSize:]
 			continue
 		}
-		if s.plain == nil {
-			s.plain = s.loop.pool.get()
-		}
+		s.widen(len(p))
 		n := copy(s.plain.buf[s.plain.w:], p)
 		s.plain.w += n
 		p = p[n:]
 		if s.plain.w == chunkSize {
 			s.seal()
 		}
+	}
+}
+
+// widen has what is gathered be where there is room for more, of n bytes.
+func (s *secure) widen(n int) {
+	pool, small := &s.loop.pool, s.plain
+	switch {
+	case small == nil:
+		s.plain = pool.get(n)
+	case small.w+n > len(small.buf) && len(small.buf) < chunkSize:
+		s.plain = pool.get(chunkSize)
+		s.plain.w = copy(s.plain.buf, small.buf[:small.w])
+		pool.put(small)
 	}
 }
 
