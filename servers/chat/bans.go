@@ -3,33 +3,35 @@
 package chat
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
 	"time"
 )
 
-// bans are who may not be here, and mutes who may not be heard: by the fold of a
-// nickname or by an address. Both are few: operators make them.
+// bans are who may not be here, or, as mutes, who may not be heard.
 type bans struct {
-	list []Ban
-	// What list says, to be found fast.
-	nicks    map[string]time.Time // until when; zero is for ever
-	networks map[netip.Prefix]time.Time
+	nicks    map[string]Ban // by their folds
+	networks map[netip.Prefix]Ban
 }
 
-// bansKept bounds the list.
+// bansKept bounds them.
 const bansKept = 10_000
 
 // fill takes a list in.
 func (b *bans) fill(list []Ban) {
-	b.list, b.nicks, b.networks = list, map[string]time.Time{}, map[netip.Prefix]time.Time{}
+	b.nicks, b.networks = map[string]Ban{}, map[netip.Prefix]Ban{}
 	for _, ban := range list {
-		if network, err := parseNetwork(ban.Whom); err == nil {
-			b.networks[network] = ban.Until
-		} else if _, fold, err := foldNick(ban.Whom); err == nil {
-			b.nicks[fold] = ban.Until
-		}
+		b.put(ban)
+	}
+}
+
+func (b *bans) put(ban Ban) {
+	if network, err := parseNetwork(ban.Whom); err == nil {
+		b.networks[network] = ban
+	} else if _, fold, err := foldNick(ban.Whom); err == nil {
+		b.nicks[fold] = ban
 	}
 }
 
@@ -37,6 +39,9 @@ func (b *bans) fill(list []Ban) {
 func parseNetwork(s string) (netip.Prefix, error) {
 	if strings.Contains(s, "/") {
 		p, err := netip.ParsePrefix(s)
+		if a := p.Addr(); err == nil && a.Is4In6() && p.Bits() >= 96 { // which no member's address is
+			p = netip.PrefixFrom(a.Unmap(), p.Bits()-96)
+		}
 		return p.Masked(), err
 	}
 	a, err := netip.ParseAddr(s)
@@ -49,33 +54,50 @@ func parseNetwork(s string) (netip.Prefix, error) {
 
 // set bans, or bans for another time. It reports false where there are too many.
 func (b *bans) set(ban Ban, now time.Time) bool {
-	list := slices.DeleteFunc(slices.Clone(b.list), func(o Ban) bool {
-		return sameWhom(o.Whom, ban.Whom) || over(o.Until, now)
-	})
-	if len(list) >= bansKept {
-		return false
+	if len(b.nicks)+len(b.networks) >= bansKept {
+		if b.forget(now); len(b.nicks)+len(b.networks) >= bansKept {
+			return false
+		}
 	}
-	b.fill(append(list, ban))
+	b.put(ban)
 	return true
 }
 
 // lift undoes a ban, and reports whether there was one.
-func (b *bans) lift(whom string) bool {
-	list := slices.DeleteFunc(slices.Clone(b.list), func(o Ban) bool { return sameWhom(o.Whom, whom) })
-	found := len(list) < len(b.list)
-	b.fill(list)
+func (b *bans) lift(whom string) (found bool) {
+	if network, err := parseNetwork(whom); err == nil {
+		_, found = b.networks[network]
+		delete(b.networks, network)
+	} else if _, fold, err := foldNick(whom); err == nil {
+		_, found = b.nicks[fold]
+		delete(b.nicks, fold)
+	}
 	return found
 }
 
-// current are those that still hold.
-func (b *bans) current(now time.Time) []Ban {
-	return slices.DeleteFunc(slices.Clone(b.list), func(o Ban) bool { return over(o.Until, now) })
+// forget lifts those whose time is over.
+func (b *bans) forget(now time.Time) {
+	maps.DeleteFunc(b.nicks, func(_ string, ban Ban) bool { return over(ban.Until, now) })
+	maps.DeleteFunc(b.networks, func(_ netip.Prefix, ban Ban) bool { return over(ban.Until, now) })
+}
+
+// current are those that still hold, in order.
+func (b *bans) current(now time.Time) (list []Ban) {
+	for _, all := range [][]Ban{slices.Collect(maps.Values(b.networks)), slices.Collect(maps.Values(b.nicks))} {
+		slices.SortFunc(all, func(a, b Ban) int { return strings.Compare(a.Whom, b.Whom) })
+		for _, ban := range all {
+			if !over(ban.Until, now) {
+				list = append(list, ban)
+			}
+		}
+	}
+	return list
 }
 
 // nick reports whether a nickname, folded, is banned.
 func (b *bans) nick(fold string, now time.Time) bool {
-	until, ok := b.nicks[fold]
-	return ok && !over(until, now)
+	ban, ok := b.nicks[fold]
+	return ok && !over(ban.Until, now)
 }
 
 // addr reports whether an address is. All networks that it could be in are looked up:
@@ -86,7 +108,7 @@ func (b *bans) addr(a netip.Addr, now time.Time) bool {
 	}
 	for bits := a.BitLen(); bits >= 0; bits-- {
 		p, _ := a.Prefix(bits)
-		if until, ok := b.networks[p]; ok && !over(until, now) {
+		if ban, ok := b.networks[p]; ok && !over(ban.Until, now) {
 			return true
 		}
 	}
@@ -94,13 +116,3 @@ func (b *bans) addr(a netip.Addr, now time.Time) bool {
 }
 
 func over(until, now time.Time) bool { return !until.IsZero() && !until.After(now) }
-
-func sameWhom(a, b string) bool {
-	if p, err := parseNetwork(a); err == nil {
-		q, err := parseNetwork(b)
-		return err == nil && p == q
-	}
-	_, fa, erra := foldNick(a)
-	_, fb, errb := foldNick(b)
-	return erra == nil && errb == nil && fa == fb
-}

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -235,10 +236,10 @@ func TestHistoryRing(t *testing.T) {
 		t.Errorf("%d bytes of %d messages are kept", h.bytes, h.count)
 	}
 	h.add(Event{}, 0, 0)
-	if h.count < 2 {
-		t.Error("no history forgets")
+	if h.count != 0 || h.bytes != 0 {
+		t.Error("there is something in no history")
 	}
-	if h.find("", "no such") != nil {
+	if h.find(&Event{ID: "no such"}) != nil {
 		t.Error("found what is not there")
 	}
 }
@@ -264,12 +265,26 @@ func TestBans(t *testing.T) {
 		}
 	}
 	b.set(Ban{Whom: "ANN"}, start)
-	if len(b.list) != 4 || !b.nick("ann", later) {
-		t.Errorf("one name is banned twice: %v", b.list)
+	if list := b.current(start); len(list) != 4 || !b.nick("ann", later) {
+		t.Errorf("one name is banned twice: %v", list)
 	}
 	b.set(Ban{Whom: "bob"}, later)
-	if len(b.list) != 2 {
-		t.Errorf("what is over is kept: %v", b.list)
+	if list := b.current(later); len(list) != 2 {
+		t.Errorf("what is over is listed: %v", list)
+	}
+	if b.forget(later); len(b.nicks) != 2 || len(b.networks) != 0 {
+		t.Errorf("what is over is kept: %v, %v", b.nicks, b.networks)
+	}
+	for i := range bansKept - 2 {
+		if !b.set(Ban{Whom: fmt.Sprintf("2001:db8:%x::/48", i), Until: later}, start) {
+			t.Fatalf("%d bans are too many", i)
+		}
+	}
+	if b.set(Ban{Whom: "192.0.2.1"}, start) || !b.set(Ban{Whom: "192.0.2.1"}, later) {
+		t.Error("the bound does not count what holds")
+	}
+	if !b.set(Ban{Whom: "::ffff:198.51.100.0/120"}, later) || !b.addr(mustAddr("198.51.100.9"), later) {
+		t.Error("a network of mapped addresses is not one of IPv4")
 	}
 	if b.lift("nobody") || !b.lift("Ann") || b.nick("ann", start) {
 		t.Error("lifted wrongly")

@@ -48,7 +48,8 @@ func (h *hub) addCommands() {
 		}},
 	}
 	for name, spec := range h.o.Commands {
-		h.commands[name] = builtin{usage: spec.Usage, help: spec.Help, operator: spec.Operator, do: func(h *hub, p *person, c *Command) *failure {
+		open := h.commands[name].open // one that takes the place of such a one is, too
+		h.commands[name] = builtin{usage: spec.Usage, help: spec.Help, operator: spec.Operator, open: open, do: func(h *hub, p *person, c *Command) *failure {
 			spec.Do(&Call{Command: *c, hub: h, person: p})
 			return nil
 		}}
@@ -157,7 +158,8 @@ func doWho(h *hub, p *person, c *Command) *failure {
 	if r == nil {
 		return fail(CodeUsage, "in which room? /who ROOM")
 	}
-	if r.members == nil { // else nobody has come or gone, and nothing is sorted again
+	if r.members == nil || r.stale && h.now.Sub(r.members.event.Time).Abs() >= listKept {
+		r.stale = false
 		names := r.names()
 		r.members = &packet{event: Event{Kind: Members, Time: h.now, Room: r.name, Count: len(names), Names: names[:min(len(names), namesShown)]}}
 	}
@@ -177,8 +179,8 @@ func doRooms(h *hub, p *person, _ *Command) *failure {
 	return nil
 }
 
-// listKept is how old the list of rooms may be: to sort ten thousand takes a while, and
-// many may ask.
+// listKept is how old the list of rooms may be, or of who is in a large one: to sort ten
+// thousand takes a while, and many may ask.
 const listKept = time.Second
 
 func (h *hub) roomList() Event {

@@ -8,6 +8,7 @@ import "example.com/iomux/reactor"
 // it, but for pending, which is the home loop's.
 type hall struct {
 	loop    *reactor.Loop
+	number  int
 	rooms   map[*room][]*Member
 	members []*Member
 	pending []op // what the home loop has for it, of the batch at hand
@@ -40,7 +41,9 @@ func (h *hall) run(ops []op) {
 		o := &ops[i]
 		switch o.kind {
 		case opSend:
-			o.member.write(o.packet.bytes(o.member.handler))
+			if !o.member.gone {
+				o.member.write(o.packet.bytes(o.member.handler))
+			}
 		case opCast:
 			h.cast(o.room, o.member, o.packet)
 		case opEnter:
@@ -126,6 +129,7 @@ func (h *hall) add(m *Member) {
 // forget takes a member whose connection has ended out of everything.
 func (h *hall) forget(m *Member) {
 	m.gone = true
+	m.away.Store(true)
 	last := len(h.members) - 1
 	h.members[m.index] = h.members[last]
 	h.members[m.index].index = m.index

@@ -17,6 +17,7 @@ func keptSize(e *Event) int { return 256 + len(e.Nick) + len(e.Text) + len(e.ID)
 // of them, or bytes.
 func (h *history) add(e Event, count, bytes int) {
 	if count <= 0 {
+		*h = history{}
 		return
 	}
 	e.Old = true
@@ -32,7 +33,14 @@ func (h *history) add(e Event, count, bytes int) {
 	h.ring[(h.head+h.count)%len(h.ring)] = &packet{event: e}
 	h.count++
 	h.bytes += keptSize(&e)
+	if h.count > formsKept {
+		h.at(h.count - 1 - formsKept).retire()
+	}
 }
+
+// formsKept is of how many messages, the newest ones, the history keeps what they were
+// encoded to, for all who join: those further back are for the few who come back late.
+const formsKept = 50
 
 // grow has room for n.
 func (h *history) grow(n int) {
@@ -59,11 +67,13 @@ func (h *history) from(seq uint64) int {
 	return low
 }
 
-// find is the message that somebody has sent with an ID, if it is kept. Who sends again
-// does so soon: only the last ones are looked at.
-func (h *history) find(nick, id string) *packet {
+// find is the same message, sent before, if it is kept. The nickname and the ID alone do
+// not tell: both may be another's by now. Who sends again does so soon: only the last
+// ones are looked at.
+func (h *history) find(same *Event) *packet {
 	for i := h.count - 1; i >= max(0, h.count-resent); i-- {
-		if e := &h.at(i).event; e.ID == id && e.Nick == nick {
+		e := &h.at(i).event
+		if e.ID == same.ID && e.Nick == same.Nick && e.Kind == same.Kind && e.Text == same.Text {
 			return h.at(i)
 		}
 	}

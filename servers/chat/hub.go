@@ -24,6 +24,7 @@ type hub struct {
 	bans   bans
 	mutes  bans
 	list   *packet // of rooms, as it was told last
+	bytes  int     // of all rooms' histories
 	guests int
 
 	reserved map[string]bool // folds
@@ -45,8 +46,9 @@ type out interface {
 	// check has a login be looked at, which ends with a call of hub.checked.
 	check(p *person, name, secret string)
 	// load and keep are for what outlives the hub.
-	load(fold string, limit int) (StoredRoom, bool)
+	load(fold string, limit int) (r StoredRoom, ok bool, err error)
 	keep(fold string, r StoredRoom)
+	kept(fold string) bool // nothing of the room waits to be kept
 	keepBans([]Ban)
 	// note is for the log.
 	note(what string, args ...any)
@@ -93,6 +95,24 @@ func (h *hub) stamp(t time.Time) time.Time {
 	return t
 }
 
+// configure has other options hold. Who has not logged in, where one must from now on, is
+// put out of all rooms.
+func (h *hub) configure(o *Options) {
+	h.o = o
+	if !o.RequireLogin {
+		return
+	}
+	for _, p := range h.nicks {
+		if h.inside(p) || !p.greeted {
+			continue
+		}
+		for _, r := range slices.Clone(p.rooms) {
+			h.part(p, r, Event{Kind: Left, Nick: p.nick})
+			h.send(p, Event{Kind: Exited, Room: r.name, Text: "one must log in from now on"})
+		}
+	}
+}
+
 // enter takes in somebody whose connection has come. It gets nothing before greet.
 func (h *hub) enter(p *person) {
 	p.joins = newBucket(h.o.JoinRate/60, h.o.JoinRate, h.now)
@@ -128,7 +148,11 @@ func (h *hub) greet(p *person, hello *Command) {
 		h.begin(p)
 		return
 	}
-	for _, since := range hello.Rooms {
+	for i, since := range hello.Rooms {
+		if h.o.RoomsPerMember >= 0 && i == h.o.RoomsPerMember {
+			h.tell(p, fail(CodeLimit, "one may be in %d rooms", i), hello.ID)
+			return
+		}
 		h.tell(p, h.join(p, since), hello.ID)
 	}
 }
@@ -148,7 +172,8 @@ func (h *hub) do(p *person, c *Command) {
 	if p.gone || c.Name == "" {
 		return
 	}
-	if !p.greeted {
+	c.ID = clean(c.ID, idLimit)
+	if !p.greeted && c.Name != "quit" {
 		if c.Name == helloCommand {
 			h.greet(p, c)
 			return
@@ -176,20 +201,24 @@ func (h *hub) join(p *person, since Since) *failure {
 	if name == "" {
 		return fail(CodeUsage, "which room? /join ROOM")
 	}
-	r, failed := h.room(name, true)
-	switch {
-	case failed != nil:
-		return failed
-	case p.in(r):
+	// A room is made behind all the limits: else who may not enter it could make it.
+	if r, failed := h.room(name, false); failed == nil && p.in(r) {
 		// It is the current one from now on.
 		p.rooms = append(slices.DeleteFunc(p.rooms, func(o *room) bool { return o == r }), r)
 		return nil
+	}
+	switch {
 	case h.o.RoomsPerMember >= 0 && len(p.rooms) >= h.o.RoomsPerMember:
 		return fail(CodeLimit, "you are in %d rooms already; leave one first, with /part", len(p.rooms))
 	case !p.joins.allow(h.now):
 		return fail(CodeLimit, "you join too many rooms; wait a moment")
 	}
-	r.people[p], r.members = true, nil
+	r, failed := h.room(name, true)
+	if failed != nil {
+		return failed
+	}
+	r.people[p] = true
+	r.changed()
 	p.rooms = append(p.rooms, r)
 	if !h.quiet(r) {
 		h.cast(r, nil, Event{Kind: Joined, Room: r.name, Nick: p.nick})
@@ -203,7 +232,7 @@ func (h *hub) join(p *person, since Since) *failure {
 func (h *hub) part(p *person, r *room, e Event) {
 	loud := !h.quiet(r) || e.Kind == Kicked
 	delete(r.people, p)
-	r.members = nil
+	r.changed()
 	p.rooms = slices.DeleteFunc(p.rooms, func(o *room) bool { return o == r })
 	h.out.exit(r, p)
 	if loud {
@@ -238,12 +267,14 @@ func (h *hub) drop(p *person, why string) {
 	h.out.end(p, why)
 }
 
-// sweep forgets what is over: rooms that are empty, nicknames that were kept, bans. It is
-// called every now and then.
+// sweep forgets what is over: rooms that are empty, nicknames that were kept, mutes. It
+// is called every now and then.
 func (h *hub) sweep() {
 	for fold, r := range h.rooms {
-		if len(r.people) == 0 && h.now.Sub(r.empty) >= h.o.KeepRoom {
+		// A room that the store does not have whole is not to be loaded from it.
+		if len(r.people) == 0 && h.now.Sub(r.empty) >= h.o.KeepRoom && h.out.kept(fold) {
 			delete(h.rooms, fold)
+			h.bytes -= r.history.bytes
 		}
 	}
 	for fold, was := range h.parted {
@@ -251,9 +282,7 @@ func (h *hub) sweep() {
 			delete(h.parted, fold)
 		}
 	}
-	if left := h.mutes.current(h.now); len(left) < len(h.mutes.list) {
-		h.mutes.fill(left)
-	}
+	h.mutes.forget(h.now)
 }
 
 // site is what counts as one address: of IPv6 its first 64 bits, for a single customer

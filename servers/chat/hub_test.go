@@ -16,24 +16,26 @@ import (
 // stage is a hub without loops: what it tells people is noted for each, as Lines writes
 // it, and the time stands still.
 type stage struct {
-	t     *testing.T
-	o     Options
-	hub   *hub
-	heard map[*person][]string
-	in    map[*room][]*person
-	ended map[*person]string
-	login []*person
-	notes []string
-	kept  map[string]StoredRoom
-	bans  []Ban
-	casts int
+	t      *testing.T
+	o      Options
+	hub    *hub
+	heard  map[*person][]string
+	in     map[*room][]*person
+	ended  map[*person]string
+	login  []*person
+	notes  []string
+	store  map[string]StoredRoom
+	broken error // of load
+	busy   bool  // the store is
+	bans   []Ban
+	casts  int
 }
 
 var start = time.Date(2026, 11, 27, 9, 30, 0, 0, time.UTC)
 
 func newStage(t *testing.T, o Options) *stage {
 	t.Helper()
-	s := &stage{t: t, heard: map[*person][]string{}, in: map[*room][]*person{}, ended: map[*person]string{}, kept: map[string]StoredRoom{}}
+	s := &stage{t: t, heard: map[*person][]string{}, in: map[*room][]*person{}, ended: map[*person]string{}, store: map[string]StoredRoom{}}
 	o.now = func() time.Time { return start }
 	o.Logger = slog.New(slog.DiscardHandler)
 	if err := o.fill(); err != nil {
@@ -73,14 +75,18 @@ func (s *stage) check(p *person, name, secret string) {
 	s.login = append(s.login, p)
 	s.notes = append(s.notes, "check "+name)
 }
-func (s *stage) load(fold string, limit int) (StoredRoom, bool) {
-	r, ok := s.kept[fold]
+func (s *stage) load(fold string, limit int) (StoredRoom, bool, error) {
+	if s.broken != nil {
+		return StoredRoom{}, false, s.broken
+	}
+	r, ok := s.store[fold]
 	r.Events = r.Events[max(0, len(r.Events)-limit):]
-	return r, ok
+	return r, ok, nil
 }
+func (s *stage) kept(string) bool { return !s.busy }
 func (s *stage) keep(fold string, r StoredRoom) {
-	r.Events = append(s.kept[fold].Events, r.Events...)
-	s.kept[fold] = r
+	r.Events = append(s.store[fold].Events, r.Events...)
+	s.store[fold] = r
 }
 func (s *stage) keepBans(list []Ban) { s.bans = list }
 func (s *stage) note(what string, args ...any) {
@@ -180,7 +186,7 @@ func TestRooms(t *testing.T) {
 	s.hears(a, "[Fruit] ** bob has left: for good")
 	s.gives(a, "/join c", "/join d", "/join", "/join !", "/part", "/part", "/part", "/part", "said nowhere")
 	got := s.heard[a]
-	for _, want := range []string{"there are 3 rooms already", "which room? /join ROOM", "you are in no room"} {
+	for _, want := range []string{"you are in 3 rooms already", "which room? /join ROOM", "you are in no room"} {
 		if !slices.ContainsFunc(got, func(l string) bool { return strings.Contains(l, want) }) {
 			t.Errorf("%q is not in %q", want, got)
 		}
@@ -625,4 +631,200 @@ func TestHostileTexts(t *testing.T) {
 	if !slices.Contains(s.heard[a], "** !! a message may have 100 bytes, and this one has 101") {
 		t.Error("a message that is too long is said")
 	}
+}
+
+// What one who may not enter asks for is not made, and not much is answered.
+func TestManyRoomsAtOnce(t *testing.T) {
+	s := newStage(t, Options{})
+	p := &person{}
+	s.hub.enter(p)
+	hello := &Command{Name: helloCommand, ID: strings.Repeat("<", 8000)}
+	for i := range 2000 {
+		hello.Rooms = append(hello.Rooms, Since{Room: fmt.Sprint("room", i)})
+	}
+	told, long := 0, 0
+	s.hub.out = tap{s, func(e *Event) {
+		told++
+		long = max(long, len(JSON{}.Encode(nil, e)))
+	}}
+	s.hub.do(p, hello)
+	s.gives(p, "/join more", "/join more")
+	if len(s.hub.rooms) != 20 || told > 30 || long > 1000 {
+		t.Errorf("%d rooms, %d events of up to %d bytes", len(s.hub.rooms), told, long)
+	}
+}
+
+// The numbers of what was said are not given twice, should the store lack the last ones.
+func TestCrash(t *testing.T) {
+	s := newStage(t, Options{})
+	a := s.called("ann")
+	s.gives(a, "1", "2", "3")
+	disk := map[string]StoredRoom{"lobby": s.store["lobby"]}
+	s.gives(a, "lost", "lost") // ann's friends have seen number 5
+	s = newStage(t, Options{})
+	s.store = disk
+	b := s.called("bob")
+	s.gives(b, "4", "5", "6")
+	p := &person{}
+	s.hub.enter(p)
+	var said []string
+	s.hub.out = tap{s, func(e *Event) {
+		if e.Kind == Said {
+			said = append(said, e.Text)
+		}
+	}}
+	s.hub.do(p, &Command{Name: helloCommand, Rooms: []Since{{Room: "lobby", After: 5, Epoch: disk["lobby"].Epoch}}})
+	if !slices.Equal(said, []string{"4", "5", "6"}) {
+		t.Errorf("who had seen what was lost is told %q", said)
+	}
+}
+
+// A room that the store cannot read is not written over there, and one that it does not
+// have whole is not forgotten.
+func TestRoomAndStore(t *testing.T) {
+	s := newStage(t, Options{})
+	s.broken = errors.New("broken")
+	a := s.called("ann")
+	s.gives(a, "new", "/topic new")
+	if len(s.store) != 0 {
+		t.Errorf("kept: %v", s.store)
+	}
+	s.broken, s.busy = nil, true
+	s.gives(a, "/join x", "/part")
+	s.later(time.Hour)
+	if s.hub.sweep(); len(s.hub.rooms) != 2 {
+		t.Errorf("%d rooms are left, want two", len(s.hub.rooms))
+	}
+	s.busy = false
+	if s.hub.sweep(); len(s.hub.rooms) != 1 {
+		t.Errorf("%d rooms are left, want one", len(s.hub.rooms))
+	}
+}
+
+func TestHistoryBounds(t *testing.T) {
+	s := newStage(t, Options{HistoryTotal: 20_000, MaxText: 4000, MaxTopic: 100, JoinRate: -1})
+	a := s.called("ann")
+	for i := range 30 {
+		s.gives(a, fmt.Sprintf("/join room%d", i%5), strings.Repeat("x", 1000))
+	}
+	sum := 0
+	for _, r := range s.hub.rooms {
+		sum += r.history.bytes
+	}
+	if sum != s.hub.bytes || sum > 20_000+5*1300 {
+		t.Errorf("%d bytes are kept, %d counted", sum, s.hub.bytes)
+	}
+	// What is replayed is bounded, and said to be not all.
+	s = newStage(t, Options{MaxText: 4000, MaxTopic: 100})
+	a = s.called("ann")
+	for range 100 {
+		s.gives(a, strings.Repeat("x", 4000))
+	}
+	r := s.hub.rooms["lobby"]
+	p := &person{}
+	s.hub.enter(p)
+	n, missed := 0, false
+	s.hub.out = tap{s, func(e *Event) {
+		if e.Kind == Said {
+			n++
+		}
+		missed = missed || e.Missed
+	}}
+	s.hub.do(p, &Command{Name: helloCommand, Rooms: []Since{{Room: "lobby", After: 1, Epoch: r.epoch}}})
+	if n == 0 || n > replayBytes/4000 || !missed {
+		t.Errorf("%d messages were replayed, missed: %v", n, missed)
+	}
+	// Switched off, nothing is left of it.
+	o := s.o
+	o.History = 0
+	s.hub.out = s
+	s.hub.configure(&o)
+	s.gives(a, "gone")
+	if r.history.count != 0 || s.hub.bytes != 0 {
+		t.Errorf("%d messages are kept", r.history.count)
+	}
+}
+
+func TestMutedNetwork(t *testing.T) {
+	s := newStage(t, Options{})
+	op, a := s.operator("chef"), s.comes("2001:db8:1:2::5")
+	s.gives(op, "/mute "+a.nick)
+	s.hub.leave(a, "")
+	b := s.comes("2001:db8:1:2::6")
+	s.gives(b, "hello")
+	s.hears(b, "** !! you are muted: nobody hears you")
+	s.gives(op, "/unmute "+b.nick)
+	s.quiet()
+	s.gives(b, "hello")
+	s.hears(op, "[lobby] "+b.nick+": hello")
+}
+
+// Another's message is not taken for a repetition, though it has the same name and ID.
+func TestAnothersID(t *testing.T) {
+	s := newStage(t, Options{})
+	a, b := s.called("ann"), s.called("bob")
+	s.hub.do(a, &Command{Name: "say", Text: "the first ann's", ID: "1"})
+	s.gives(a, "/quit")
+	c := s.called("ann")
+	s.hub.do(c, &Command{Name: "say", Text: "the second ann's", ID: "1"})
+	if got := s.heard[b]; len(got) == 0 || got[len(got)-1] != "[lobby] ann: the second ann's" {
+		t.Errorf("heard %q", got)
+	}
+}
+
+func TestBannedUser(t *testing.T) {
+	s := newStage(t, Options{Auth: doorman{}})
+	op, a := s.operator("chef"), s.comes("")
+	s.hub.checked(a, Account{Name: "carl"}, nil)
+	s.gives(op, "/ban carl")
+	b := s.comes("")
+	s.hub.checked(b, Account{Name: "carl"}, nil)
+	if s.ended[a] != "banned" || s.ended[b] != "banned" {
+		t.Errorf("ended: %v", s.ended)
+	}
+}
+
+// Where one must log in, who has not hears nothing.
+func TestStrangersHearNothing(t *testing.T) {
+	s := newStage(t, Options{Auth: doorman{}, RequireLogin: true})
+	op := s.comes("")
+	op.loggedIn, op.operator = true, true
+	stranger := s.comes("")
+	s.gives(op, "/wall the key is under the mat", "/msg "+stranger.nick+" psst")
+	s.hears(stranger)
+	s.hub.announce("", "soon over")
+	s.hears(stranger, "** soon over")
+
+	s = newStage(t, Options{Auth: doorman{}})
+	a, b := s.called("ann"), s.called("bob")
+	a.loggedIn = true
+	o := s.o
+	o.RequireLogin = true
+	s.hub.configure(&o)
+	s.hears(b, "[lobby] ** you are not in the room any more: one must log in from now on")
+	s.gives(a, "among us")
+	s.hears(b)
+	if !a.in(s.hub.rooms["lobby"]) {
+		t.Error("who has logged in is put out")
+	}
+}
+
+func TestBrokenLogins(t *testing.T) {
+	s := newStage(t, Options{Auth: doorman{}})
+	a := s.comes("")
+	for range 2 * loginTries {
+		s.hub.checked(a, Account{}, errors.New("dial of a secret place\nfailed"))
+	}
+	if got := s.heard[a]; len(got) != 2*loginTries || got[0] != "** !! logins cannot be looked at now; try again later" || a.gone {
+		t.Errorf("heard %q", got)
+	}
+}
+
+// Commands of one's own that take the place of the server's.
+func TestOwnCommands(t *testing.T) {
+	reply := func(text string) CommandSpec { return CommandSpec{Do: func(c *Call) { c.Reply(text) }} }
+	s := newStage(t, Options{Auth: doorman{}, RequireLogin: true, Commands: map[string]CommandSpec{"help": reply("own help"), "more": reply("own more")}})
+	a := s.comes("")
+	s.gives(a, "/help", "/more")
+	s.hears(a, "** own help", "** !! log in first: /login NAME SECRET, or /login TOKEN")
 }

@@ -4,6 +4,7 @@ package chat
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 )
@@ -14,16 +15,16 @@ type keeper struct {
 	store Store
 	log   *slog.Logger
 
-	mu     sync.Mutex
-	work   sync.Cond // there is something to do
-	idle   sync.Cond // the store has been given something
-	rooms  map[string]*StoredRoom
-	now    map[string]*StoredRoom // what the store is being given
-	events int
-	bans   *[]Ban // to be saved; nil: nothing new
-	closed bool
-	err    error // the last one of the store
-	done   chan struct{}
+	mu      sync.Mutex
+	work    sync.Cond // there is something to do
+	rooms   map[string]*StoredRoom
+	now     map[string]*StoredRoom // what the store is being given
+	events  int                    // changes that wait
+	dropped int                    // messages that there was no room for
+	bans    *[]Ban                 // to be saved; nil: nothing new
+	closed  bool
+	err     error // the last one of the store
+	done    chan struct{}
 }
 
 // keptAtOnce bounds what waits for the store.
@@ -31,7 +32,7 @@ const keptAtOnce = 100_000
 
 func newKeeper(store Store, log *slog.Logger) *keeper {
 	k := &keeper{store: store, log: log, rooms: map[string]*StoredRoom{}, done: make(chan struct{})}
-	k.work.L, k.idle.L = &k.mu, &k.mu
+	k.work.L = &k.mu
 	go k.run()
 	return k
 }
@@ -40,9 +41,9 @@ func newKeeper(store Store, log *slog.Logger) *keeper {
 func (k *keeper) keep(fold string, r StoredRoom) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.events += len(r.Events); k.events > keptAtOnce {
-		k.events -= len(r.Events)
-		k.log.Error("chat: the store is too slow: a message is not kept", "room", r.Name)
+	if k.events++; k.events > keptAtOnce {
+		k.events--
+		k.dropped += len(r.Events)
 		return
 	}
 	if was := k.rooms[fold]; was != nil {
@@ -59,20 +60,21 @@ func (k *keeper) keepBans(list []Ban) {
 	k.work.Signal()
 }
 
-// load is what the store has of a room. What waits for it is of rooms that were in use
-// a moment ago, and hardly ever loaded: then it is waited for.
-func (k *keeper) load(fold string, limit int) (StoredRoom, bool) {
+// kept reports whether nothing of a room waits for the store. A room is not forgotten
+// before that, and so never loaded.
+func (k *keeper) kept(fold string) bool {
 	k.mu.Lock()
-	for k.rooms[fold] != nil || k.now[fold] != nil {
-		k.idle.Wait()
+	defer k.mu.Unlock()
+	return k.rooms[fold] == nil && k.now[fold] == nil
+}
+
+// load is what the store has of a room.
+func (k *keeper) load(fold string, limit int) (r StoredRoom, ok bool, err error) {
+	if r, ok, err = k.store.Load(fold, limit); err != nil {
+		k.log.Error("chat: the history of a room cannot be read; nothing new of it is kept", "room", fold, "err", err)
+		return StoredRoom{}, false, err
 	}
-	k.mu.Unlock()
-	r, ok, err := k.store.Load(fold, limit)
-	if err != nil {
-		k.log.Error("chat: the history of a room cannot be read", "room", fold, "err", err)
-		return StoredRoom{}, false
-	}
-	return r, ok
+	return r, ok, nil
 }
 
 // run is the keeper's goroutine.
@@ -93,22 +95,41 @@ func (k *keeper) run() {
 		}
 		bans := k.bans
 		k.now, k.rooms, k.events, k.bans = k.rooms, map[string]*StoredRoom{}, 0, nil
+		dropped := k.dropped
+		k.dropped = 0
 		k.mu.Unlock()
-		var err error
-		if len(rooms) > 0 {
-			err = k.store.Append(rooms)
-		}
+		err := k.append(rooms)
 		if bans != nil {
 			err = errors.Join(err, k.store.SaveBans(*bans))
 		}
-		k.mu.Lock()
-		k.now = nil
-		k.idle.Broadcast()
+		if dropped > 0 {
+			err = errors.Join(err, fmt.Errorf("chat: the store is too slow: %d messages are not kept", dropped))
+		}
 		if err != nil {
-			k.err = err
 			k.log.Error("chat: something could not be kept", "err", err)
 		}
+		k.mu.Lock()
+		k.now = nil
+		if err != nil {
+			k.err = err
+		}
 	}
+}
+
+// append has the store keep rooms: all of them, or, if that fails, each that it can.
+func (k *keeper) append(rooms []StoredRoom) error {
+	if len(rooms) == 0 {
+		return nil
+	}
+	err := k.store.Append(rooms)
+	if err == nil || len(rooms) == 1 {
+		return err
+	}
+	err = nil
+	for i := range rooms {
+		err = errors.Join(err, k.store.Append(rooms[i:i+1]))
+	}
+	return err
 }
 
 // close waits until everything is kept, and returns the last error, if there was one.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"example.com/iomux/reactor"
@@ -39,13 +40,15 @@ type Member struct {
 	index   int // in hall.members
 
 	state    memberState
-	gone     bool // the connection has ended
-	flying   int  // commands on their way to the home loop, or back
-	ended    bool // the client has sent all
-	full     bool // it is not read because too many are
-	late     bool // it is not read because it has given too many for now
+	gone     bool        // the connection has ended
+	away     atomic.Bool // the same, for other goroutines
+	flying   int         // commands on their way to the home loop, or back
+	ended    bool        // the client has sent all
+	full     bool        // it is not read because too many are
+	late     bool        // it is not read because it has given too many for now
 	commands bucket
 	since    time.Time // since when it has been giving too many; zero: it has not
+	waits    time.Time // until when it had to wait last
 	heard    time.Time // when it last sent something
 	warned   bool      // that it will be closed if it stays silent
 	hush     *reactor.Timer
@@ -127,6 +130,9 @@ func (m *Member) Input(p []byte) (used int) {
 	m.heard, m.warned = now, false
 	if m.state == proxied {
 		if used = m.proxy(p); m.state == proxied {
+			if ends { // as a proxy does that looks whether the server is there
+				m.end()
+			}
 			return used
 		}
 	}
@@ -141,9 +147,13 @@ func (m *Member) Input(p []byte) (used int) {
 		}
 		m.greet()
 	}
+	if len(p) == 0 && !ends && m.state == met {
+		m.charge(o, now) // an empty message costs as much as one
+	}
 	for used < len(p) && m.state == met && !m.full && !m.late {
 		var batch []Command
-		for used < len(p) && len(batch) < batchLimit && m.state == met && !m.late {
+		tooMuch := false
+		for used < len(p) && len(batch) < batchLimit && !m.late && !tooMuch {
 			c, n, err := m.handler.codec.Decode(p[used:], ends)
 			if err != nil {
 				m.send(batch)
@@ -160,19 +170,27 @@ func (m *Member) Input(p []byte) (used int) {
 			if c.Name != "" {
 				batch = append(batch, c)
 			}
-			m.charge(o, now)
+			tooMuch = m.charge(o, now)
 		}
 		m.send(batch)
+		if tooMuch {
+			m.fail(CodeLimit, "you have said too much too fast for too long", "it said too much too fast")
+			return len(p)
+		}
 		if m.flying >= flyingLimit { // not before they are sent: those at home have landed by now
 			m.full = true
 			m.conn.PauseReading()
 		}
 	}
-	if ends && (m.state == fresh || m.state == met && !m.full && !m.late) {
+	switch {
+	case !ends:
+	case m.state == fresh: // it has come and gone without a word, as who looks for open ports
+		m.end()
+	case m.state == met && !m.full && !m.late:
 		// One that has to wait ends when what it had left was done.
-		m.greet()
-		m.send([]Command{{Name: "quit"}})
 		m.state = leaving
+		p := m.person
+		m.handler.server.atHome(m.hall, func(h *hub) { h.drop(p, "") })
 	}
 	if m.state == leaving {
 		return len(p)
@@ -181,28 +199,31 @@ func (m *Member) Input(p []byte) (used int) {
 }
 
 // charge takes a message off what the member and its address may send, and has it wait
-// where that is too many.
-func (m *Member) charge(o *Options, now time.Time) {
-	if m.commands.rate > 0 && m.commands.fill(now) {
-		m.since = time.Time{}
-	}
+// where that is too many. It reports whether it has been too many for too long.
+func (m *Member) charge(o *Options, now time.Time) (tooMuch bool) {
 	wait := max(m.commands.take(now), m.from.take(now))
-	switch {
-	case wait > 0 && m.since.IsZero():
+	if wait == 0 {
+		return false
+	}
+	if m.since.IsZero() || now.Sub(m.waits) >= restTime {
 		m.since = now
-	case wait > 0 && o.Patience >= 0 && now.Sub(m.since) >= o.Patience:
-		m.fail(CodeLimit, "you have said too much too fast for too long", "it said too much too fast")
-		return
 	}
-	if wait > 0 {
-		m.late = true
-		m.conn.PauseReading()
-		m.hall.loop.After(wait, func() {
-			m.late = false
-			m.read()
-		})
+	m.waits = now.Add(wait)
+	if o.Patience >= 0 && now.Sub(m.since) >= o.Patience {
+		return true
 	}
+	m.late = true
+	m.conn.PauseReading()
+	m.hall.loop.After(wait, func() {
+		m.late = false
+		m.read()
+	})
+	return false
 }
+
+// restTime is how long somebody must not have been kept waiting to be taken for patient
+// again.
+const restTime = time.Second
 
 // read goes on reading, if nothing is against it.
 func (m *Member) read() {
@@ -233,10 +254,13 @@ func (m *Member) send(batch []Command) {
 	s, p := m.handler.server, m.person
 	m.flying += len(batch)
 	s.atHome(m.hall, func(h *hub) {
+		// Also if a command of the user's own panics.
+		defer func() {
+			m.hall.pending = append(m.hall.pending, op{kind: opDone, member: m, done: len(batch)})
+		}()
 		for i := range batch {
 			h.do(p, &batch[i])
 		}
-		m.hall.pending = append(m.hall.pending, op{kind: opDone, member: m, done: len(batch)})
 	})
 }
 
@@ -268,7 +292,7 @@ func (m *Member) refuse(err error) {
 // which are on their way from the home loop. The others are told why.
 func (m *Member) cut(last []byte, why error, told string) {
 	s := m.handler.server
-	s.log().Info("chat: a connection is ended", "addr", m.conn.RemoteAddr(), "why", why)
+	s.log().Debug("chat: a connection is ended", "addr", m.conn.RemoteAddr(), "why", why)
 	m.state = leaving
 	p := m.person
 	if p == nil {
@@ -312,10 +336,15 @@ func (m *Member) Closed(err error) {
 // look closes the member if it has been silent for too long, and warns it before. It is
 // called every now and then.
 func (m *Member) look(o *Options, now time.Time) {
+	silent := now.Sub(m.heard)
+	if silent >= helloTime && (m.state == proxied || m.state == fresh && m.handler.traits.Hello) {
+		m.end()
+		return
+	}
 	if m.handler.traits.Alive || o.IdleTimeout < 0 || m.state == leaving {
 		return
 	}
-	switch silent := now.Sub(m.heard); {
+	switch {
 	case silent >= o.IdleTimeout:
 		m.fail(CodeLimit, "you were silent for too long", "it was silent for too long")
 	case silent >= o.IdleTimeout-idleWarning && !m.warned && m.state == met:
@@ -323,6 +352,9 @@ func (m *Member) look(o *Options, now time.Time) {
 		m.write(m.handler.codec.Encode(nil, &Event{Kind: Notice, Time: now, Text: "you have been silent for long: send a line, or this connection ends soon"}))
 	}
 }
+
+// helloTime is how long a client that has to speak first may take.
+const helloTime = 30 * time.Second
 
 // idleWarning is how long before its end a silent client is told.
 const idleWarning = time.Minute

@@ -2,7 +2,11 @@
 
 package chat
 
-import "time"
+import (
+	"errors"
+	"net/netip"
+	"time"
+)
 
 // doKick puts somebody out of the room.
 func doKick(h *hub, p *person, c *Command) *failure {
@@ -56,7 +60,7 @@ func doMute(h *hub, p *person, c *Command) *failure {
 	}
 	marks := []string{whom.nick}
 	if whom.addr.IsValid() && !exempt(h.o.Exempt, whom.addr) && !whom.addr.IsLoopback() {
-		marks = append(marks, site(whom.addr).String())
+		marks = append(marks, siteNetwork(whom.addr))
 	}
 	for _, mark := range marks {
 		if !h.mutes.set(Ban{Whom: mark, By: p.nick, Until: until}, h.now) {
@@ -69,6 +73,15 @@ func doMute(h *hub, p *person, c *Command) *failure {
 	return nil
 }
 
+// siteNetwork is what counts as one address, as a network.
+func siteNetwork(a netip.Addr) string {
+	s := site(a)
+	if s.Is6() {
+		return netip.PrefixFrom(s, 64).String()
+	}
+	return netip.PrefixFrom(s, 32).String()
+}
+
 // doUnmute undoes that.
 func doUnmute(h *hub, p *person, c *Command) *failure {
 	if c.To == "" {
@@ -76,7 +89,7 @@ func doUnmute(h *hub, p *person, c *Command) *failure {
 	}
 	found := h.mutes.lift(c.To)
 	if whom, failed := h.byNick(c.To); failed == nil && whom.addr.IsValid() {
-		found = h.mutes.lift(site(whom.addr).String()) || found
+		found = h.mutes.lift(siteNetwork(whom.addr)) || found
 	}
 	if !found {
 		return fail(CodeNobody, "%s is not muted", clean(c.To, 64))
@@ -170,7 +183,7 @@ func doWall(h *hub, p *person, c *Command) *failure {
 func (h *hub) announce(by, text string) {
 	pk := &packet{event: Event{Kind: Notice, Time: h.now, By: by, Text: text}}
 	for _, p := range h.nicks {
-		if p.greeted {
+		if h.inside(p) || by == "" && p.greeted {
 			h.out.send(p, pk)
 		}
 	}
@@ -203,12 +216,21 @@ func (h *hub) checked(p *person, account Account, err error) {
 		return
 	}
 	if err != nil {
-		p.tries++
 		h.out.note("login failed", "nick", p.nick, "addr", p.addr, "err", err)
-		h.tell(p, fail(CodeLogin, "%v", err), "")
+		if !errors.Is(err, ErrLogin) { // it is not for everybody to read, nor the member's fault
+			h.tell(p, fail(CodeLogin, "logins cannot be looked at now; try again later"), "")
+			return
+		}
+		p.tries++
+		h.tell(p, fail(CodeLogin, "%v", ErrLogin), "")
 		if p.tries >= loginTries {
 			h.drop(p, "too many wrong logins")
 		}
+		return
+	}
+	if _, fold, err := foldNick(account.Name); err == nil && h.bans.nick(fold, h.now) {
+		h.tell(p, fail(CodeBanned, "%s is banned here", account.Name), "")
+		h.drop(p, "banned")
 		return
 	}
 	p.loggedIn, p.operator = true, account.Operator

@@ -10,7 +10,8 @@ import (
 )
 
 // Options tune a Server. The zero value is a chat as one would want it; a field left zero
-// means its default. A limit less than 0 is none.
+// means its default. A rate or limit less than 0 is none, but for MaxText and MaxTopic;
+// History, HistoryBytes and Replay less than 0 are nothing.
 type Options struct {
 	// Name is what the server calls itself. Default: "iomux".
 	Name string
@@ -61,6 +62,9 @@ type Options struct {
 	// may be together; Replay is how many of them who joins is shown. Defaults: 1000,
 	// 1 MiB and 50.
 	History, HistoryBytes, Replay int
+	// HistoryTotal is how long the histories of all rooms may be together, as they are
+	// kept in memory; a room then forgets as much as it takes in. Default: 256 MiB.
+	HistoryTotal int
 	// KeepRoom is how long an empty room is kept. Default: 1 min.
 	KeepRoom time.Duration
 	// Quiet is how many members a room may have before coming and going is not told in
@@ -101,6 +105,7 @@ func (o *Options) fill() error {
 	orDefault(&o.RoomsPerMember, 20)
 	orDefault(&o.History, 1000)
 	orDefault(&o.HistoryBytes, 1<<20)
+	orDefault(&o.HistoryTotal, 256<<20)
 	orDefault(&o.Replay, 50)
 	orDefault(&o.KeepRoom, time.Minute)
 	orDefault(&o.Quiet, 200)

@@ -11,6 +11,14 @@ type packet struct {
 
 	mu    sync.Mutex
 	forms [][]byte // by the handlers' numbers; nil: not encoded yet
+	once  bool     // forms are not kept
+}
+
+// retire has the packet keep no forms any more.
+func (p *packet) retire() {
+	p.mu.Lock()
+	p.once, p.forms = true, nil
+	p.mu.Unlock()
 }
 
 // nothing is the form of what a codec leaves out: unlike nil it is there.
@@ -27,6 +35,9 @@ func encoded(h *Handler, b []byte) *packet {
 func (p *packet) bytes(h *Handler) []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.once {
+		return h.codec.Encode(nil, &p.event)
+	}
 	for len(p.forms) <= h.number {
 		p.forms = append(p.forms, nil)
 	}

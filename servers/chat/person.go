@@ -114,7 +114,7 @@ func (h *hub) rename(p *person, shown, fold string) {
 	h.name(p, shown, fold)
 	h.send(p, Event{Kind: Named, Nick: shown})
 	for _, r := range p.rooms {
-		if r.members = nil; !h.quiet(r) {
+		if r.changed(); !h.quiet(r) {
 			h.cast(r, p, Event{Kind: Renamed, Room: r.name, Nick: was, To: shown})
 		}
 	}
@@ -127,7 +127,7 @@ func (h *hub) byNick(name string) (*person, *failure) {
 	}
 	shown, fold, err := foldNick(name)
 	if err == nil {
-		if p := h.nicks[fold]; p != nil {
+		if p := h.nicks[fold]; p != nil && h.inside(p) {
 			return p, nil
 		}
 	} else {
@@ -135,6 +135,10 @@ func (h *hub) byNick(name string) (*person, *failure) {
 	}
 	return nil, fail(CodeNobody, "there is nobody called %s", shown)
 }
+
+// inside reports whether p is in the chat: it was greeted, and has logged in where one
+// must.
+func (h *hub) inside(p *person) bool { return p.greeted && (p.loggedIn || !h.o.RequireLogin) }
 
 // parting is a nickname whose owner has just left.
 type parting struct {

@@ -16,20 +16,35 @@ type room struct {
 	epoch      string
 	seq        uint64
 	topic      Event // Seq 0: none
+	unkept     bool  // the store could not be read: nothing of it is changed there
+	at         []int // how many of people are in each hall; out's alone
 	people     map[*person]bool
 	history    history
-	members    *packet   // who is in it, as it was told last; nil: that has changed
+	members    *packet   // who is in it, as it was told last; nil: that is not so any more
+	stale      bool      // somebody has come or gone since
 	empty      time.Time // since when, where nobody is in it
 }
 
 // names are the nicknames in the room, in order.
 func (r *room) names() []string {
-	list := make([]string, 0, len(r.people))
+	type named struct{ lower, name string }
+	list := make([]named, 0, len(r.people))
 	for p := range r.people {
-		list = append(list, p.nick)
+		list = append(list, named{strings.ToLower(p.nick), p.nick})
 	}
-	slices.SortFunc(list, func(a, b string) int { return strings.Compare(strings.ToLower(a), strings.ToLower(b)) })
-	return list
+	slices.SortFunc(list, func(a, b named) int { return strings.Compare(a.lower, b.lower) })
+	names := make([]string, len(list))
+	for i := range list {
+		names[i] = list[i].name
+	}
+	return names
+}
+
+// changed takes in that somebody has come, gone or got a new name.
+func (r *room) changed() {
+	if r.stale = true; len(r.people) <= namesShown {
+		r.members = nil
+	}
 }
 
 // info is the room as the list of rooms has it.
@@ -67,22 +82,46 @@ func (h *hub) room(name string, create bool) (*room, *failure) {
 
 // restore brings back what the store has of a room.
 func (h *hub) restore(r *room) {
-	if kept, ok := h.out.load(r.fold, h.o.History); ok {
-		r.name, r.epoch, r.seq, r.topic = kept.Name, kept.Epoch, kept.Seq, kept.Topic
-		for _, e := range kept.Events {
-			e.Room = r.name
-			r.history.add(e, h.o.History, h.o.HistoryBytes)
-		}
+	kept, ok, err := h.out.load(r.fold, h.o.History)
+	if !ok {
+		r.epoch = rand.Text()[:12]
+		r.unkept = err != nil // what is new would take the place of what could not be read
 		return
 	}
-	r.epoch = rand.Text()[:12]
+	r.name, r.epoch, r.seq, r.topic = kept.Name, kept.Epoch, kept.Seq+restartGap, kept.Topic
+	for _, e := range kept.Events {
+		e.Room = r.name
+		h.remember(r, e)
+	}
+}
+
+// restartGap is what the numbers of a room jump by when it comes back from the store.
+// After a crash the store may lack the last messages, which members had got: their
+// numbers must not be those of others.
+const restartGap = 1 << 20
+
+// remember adds a message to a room's history. Where those of all rooms are as long as
+// they may be together, the room forgets as much as it takes in.
+func (h *hub) remember(r *room, e Event) {
+	limit := h.o.HistoryBytes
+	if h.o.HistoryTotal >= 0 && h.bytes+keptSize(&e) > h.o.HistoryTotal {
+		limit = min(limit, r.history.bytes)
+	}
+	h.bytes -= r.history.bytes
+	r.history.add(e, h.o.History, limit)
+	h.bytes += r.history.bytes
 }
 
 // keep has an event of the room's outlive it.
 func (h *hub) keep(r *room, e Event) {
+	if e.Kind != Topic {
+		h.remember(r, e)
+	}
+	if r.unkept {
+		return
+	}
 	stored := StoredRoom{Name: r.name, Epoch: r.epoch, Topic: r.topic, Seq: r.seq}
 	if e.Kind != Topic {
-		r.history.add(e, h.o.History, h.o.HistoryBytes)
 		stored.Events = []Event{e}
 	}
 	h.out.keep(r.fold, stored)
@@ -107,6 +146,14 @@ func (h *hub) replay(r *room, p *person, since Since) {
 			missed = true
 		}
 	}
+	// What waits for somebody is bounded, so this must be too.
+	long := 0
+	for i := r.history.count - 1; i >= first; i-- {
+		if long += keptSize(&r.history.at(i).event); long > replayBytes {
+			first, missed = i+1, missed || since.Epoch != ""
+			break
+		}
+	}
 	h.send(p, Event{Kind: Entered, Room: r.name, Epoch: r.epoch, Seq: r.seq, Count: len(r.people), Missed: missed, Nick: p.nick, Names: h.someNames(r)})
 	if r.topic.Seq > 0 {
 		t := r.topic
@@ -117,6 +164,10 @@ func (h *hub) replay(r *room, p *person, since Since) {
 		h.out.send(p, r.history.at(i))
 	}
 }
+
+// replayBytes bounds what is replayed at once: in JSON it may be six times as long, and
+// one may enter several rooms.
+const replayBytes = 64 << 10
 
 // someNames are those of a room that is small enough to show them.
 func (h *hub) someNames(r *room) []string {

@@ -30,10 +30,16 @@ type Server struct {
 	mu       sync.Mutex
 	handlers int
 	checks   chan struct{} // as many logins are looked at at a time
+	waiting  int           // logins that are looked at, or are to be; the home loop's
 }
 
-// checksAtOnce bounds the logins that are looked at at a time: argon2 takes 64 MiB each.
-const checksAtOnce = 2
+const (
+	// checksAtOnce bounds the logins that are looked at at a time: argon2 takes 64 MiB
+	// each.
+	checksAtOnce = 2
+	// checksWaiting bounds those that wait for their turn: some seconds' work.
+	checksWaiting = 64
+)
 
 // New makes a chat on a group's loops. It needs nothing closed but the group, and where
 // there is a Store, Close behind that. Errors: ErrOption, and the store's.
@@ -44,8 +50,8 @@ func New(g *reactor.Group, o Options) (*Server, error) {
 	s := &Server{hallOf: map[*reactor.Loop]*hall{}, checks: make(chan struct{}, checksAtOnce)}
 	s.options.Store(&o)
 	s.addresses.o, s.addresses.sites = &o, map[netip.Addr]*visitors{}
-	for _, l := range g.Loops() {
-		h := &hall{loop: l, rooms: map[*room][]*Member{}}
+	for i, l := range g.Loops() {
+		h := &hall{loop: l, number: i, rooms: map[*room][]*Member{}}
 		s.halls = append(s.halls, h)
 		s.hallOf[l] = h
 	}
@@ -61,7 +67,7 @@ func New(g *reactor.Group, o Options) (*Server, error) {
 	}
 	for _, h := range s.halls {
 		if err := h.loop.Post(func() { s.sweep(h) }); err != nil {
-			return nil, fmt.Errorf("chat: %w", err)
+			return nil, errors.Join(fmt.Errorf("chat: %w", err), s.Close())
 		}
 	}
 	return s, nil
@@ -111,9 +117,14 @@ func (s *Server) Configure(o Options) error {
 	}
 	was := s.options.Load()
 	o.Store, o.Commands, o.Lobby, o.Name = was.Store, was.Commands, was.Lobby, was.Name
-	s.options.Store(&o)
-	s.addresses.configure(&o)
-	if err := s.home.loop.Post(func() { s.hub.o = &o }); err != nil {
+	// On the home loop, so that the hub never has other options than the rest for long,
+	// however many configure at a time.
+	err := s.home.loop.Post(func() {
+		s.options.Store(&o)
+		s.addresses.configure(&o)
+		s.run(func(h *hub) { h.configure(&o) })
+	})
+	if err != nil {
 		return fmt.Errorf("chat: configure: %w", err)
 	}
 	return nil
@@ -172,16 +183,24 @@ func (s *Server) cast(r *room, but *person, pk *packet) {
 	if but != nil {
 		m = but.member
 	}
-	for _, h := range s.halls {
-		h.pending = append(h.pending, op{kind: opCast, room: r, member: m, packet: pk})
+	for i, n := range r.at {
+		if n > 0 {
+			h := s.halls[i]
+			h.pending = append(h.pending, op{kind: opCast, room: r, member: m, packet: pk})
+		}
 	}
 }
 
 func (s *Server) enter(r *room, p *person) {
+	if r.at == nil {
+		r.at = make([]int, len(s.halls))
+	}
+	r.at[p.member.hall.number]++
 	p.member.hall.pending = append(p.member.hall.pending, op{kind: opEnter, room: r, member: p.member})
 }
 
 func (s *Server) exit(r *room, p *person) {
+	r.at[p.member.hall.number]--
 	p.member.hall.pending = append(p.member.hall.pending, op{kind: opExit, room: r, member: p.member})
 }
 
@@ -191,23 +210,40 @@ func (s *Server) end(p *person, _ string) {
 
 // check looks at a login beside the loops.
 func (s *Server) check(p *person, name, secret string) {
+	if s.waiting >= checksWaiting {
+		s.hub.checked(p, Account{}, errBusy)
+		return
+	}
+	s.waiting++
 	auth := s.hub.o.Auth
 	go func() {
 		s.checks <- struct{}{}
 		defer func() { <-s.checks }()
-		account, err := auth.Check(name, secret)
+		var account Account
+		err := errGone
+		if !p.member.away.Load() { // nobody waits for it, and it would cost others their time
+			account, err = auth.Check(name, secret)
+		}
 		_ = s.home.loop.Post(func() {
+			s.waiting--
 			s.run(func(h *hub) { h.checked(p, account, err) })
 		})
 	}()
 }
 
-func (s *Server) load(fold string, limit int) (StoredRoom, bool) {
+var (
+	errBusy = errors.New("too many logins wait to be looked at")
+	errGone = errors.New("the member has gone")
+)
+
+func (s *Server) load(fold string, limit int) (StoredRoom, bool, error) {
 	if s.keeper == nil {
-		return StoredRoom{}, false
+		return StoredRoom{}, false, nil
 	}
 	return s.keeper.load(fold, limit)
 }
+
+func (s *Server) kept(fold string) bool { return s.keeper == nil || s.keeper.kept(fold) }
 
 func (s *Server) keep(fold string, r StoredRoom) {
 	if s.keeper != nil {

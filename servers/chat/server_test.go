@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -767,7 +768,7 @@ func TestRestart(t *testing.T) {
 			c.says(`{"do":"hello","nick":"mallory"}`, fmt.Sprintf(`{"do":"say","text":"life %d","id":"%d"}`, life, life))
 			c.until("mallory is banned")
 			var e object
-			if err := json.Unmarshal([]byte(c.until(`"entered"`)), &e); err != nil || e.Seq != uint64(life) || e.Epoch == "" {
+			if err := json.Unmarshal([]byte(c.until(`"entered"`)), &e); err != nil || e.Seq%restartGap != uint64(life) || e.Epoch == "" {
 				t.Errorf("%+v, %v", e, err)
 			}
 			for i := range life {
@@ -778,7 +779,7 @@ func TestRestart(t *testing.T) {
 			c.until(fmt.Sprintf(`"text":"life %d"`, life))
 		})
 	}
-	if got := store.rooms["lobby"]; got.Seq != 3 || len(got.Events) != 3 {
+	if got := store.rooms["lobby"]; got.Seq != 2*restartGap+3 || len(got.Events) != 3 {
 		t.Errorf("%+v", got)
 	}
 }
@@ -814,7 +815,7 @@ func TestBadStore(t *testing.T) {
 	}
 	k := newKeeper(&memory{rooms: map[string]StoredRoom{}, err: broken}, slog.New(slog.DiscardHandler))
 	k.keep("x", StoredRoom{Name: "x", Events: make([]Event, 1)})
-	if _, ok := k.load("x", 1); ok {
+	if _, ok, err := k.load("x", 1); ok || !errors.Is(err, broken) {
 		t.Error("a broken store has rooms")
 	}
 	k.keepBans(nil)
@@ -835,19 +836,20 @@ func TestKeeperWaits(t *testing.T) {
 		k.keep("x", StoredRoom{Name: "x", Seq: 1, Events: []Event{{Text: text}}})
 	}
 	say("one")
-	loaded := make(chan StoredRoom, 1)
-	go func() {
-		r, _ := k.load("x", 10)
-		loaded <- r
-	}()
 	store.wait <- struct{}{} // it has begun
-	if r := <-loaded; len(r.Events) != 1 {
-		t.Errorf("%d messages were loaded", len(r.Events))
+	for !k.kept("x") {
+		runtime.Gosched()
+	}
+	if r, ok, err := k.load("x", 10); !ok || err != nil || len(r.Events) != 1 {
+		t.Errorf("%d messages were loaded, %v", len(r.Events), err)
 	}
 	say("two")
 	closed := make(chan error, 1)
 	go func() { closed <- k.close() }()
 	say("three")
+	if k.kept("x") {
+		t.Error("what waits is said to be kept")
+	}
 	close(store.wait)
 	if err := <-closed; err != nil {
 		t.Error(err)
@@ -996,3 +998,164 @@ func TestNothingLeft(t *testing.T) {
 }
 
 func mustAddr(s string) netip.Addr { return netip.MustParseAddr(s) }
+
+// Who only looks whether there is a server leaves nothing behind, and nobody is told.
+func TestProbes(t *testing.T) {
+	everywhere(t, func(t *testing.T, r reactor.Options) {
+		s := serve(t, r, Options{hush: patience, ConnsPerAddr: -1, ConnRate: -1, AddrRate: -1, Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.2/32")}})
+		lines, objects := s.listen(Lines{}), s.listen(JSON{})
+		ann := dial(t, lines)
+		ann.says("")
+		ann.until("you are in the room")
+		for range 5 {
+			for _, addr := range []string{lines, objects} {
+				for _, from := range []string{"127.0.0.1", "127.0.0.2"} {
+					d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+					c, err := d.Dial("tcp", addr)
+					if err != nil {
+						t.Fatal(err)
+					}
+					_ = c.Close()
+				}
+			}
+		}
+		for s.group.Stats().Conns != 1 || s.group.Stats().Opened != 21 {
+			runtime.Gosched()
+		}
+		ann.says("/ping")
+		ann.hears("** pong")
+	})
+}
+
+// A command of one's own may have the name of quit: the end of a client is one all the
+// same.
+func TestOwnQuit(t *testing.T) {
+	leaktest.Check(t)
+	s := serve(t, reactor.Options{Loops: 2}, Options{Commands: map[string]CommandSpec{"quit": {Do: func(c *Call) { c.Reply("sure?") }}}})
+	c := join(t, s.listen(Lines{}), "ann")
+	c.says("/quit")
+	c.hears("** sure?")
+	if err := c.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	c.rest()
+}
+
+// A command of one's own that panics costs its connection, and no count is wrong after
+// that.
+func TestPanickingCommand(t *testing.T) {
+	everywhere(t, func(t *testing.T, r reactor.Options) {
+		s := serve(t, r, Options{Commands: map[string]CommandSpec{"boom": {Do: func(*Call) { panic("boom") }}}})
+		addr := s.listen(Lines{OwnLines: true})
+		for range 3 {
+			c := dial(t, addr)
+			c.says("", "/boom")
+			ann := join(t, addr, "ann")
+			ann.says("hello")
+			ann.until("ann: hello")
+			ann.says("/quit")
+			ann.rest()
+		}
+	})
+}
+
+// Addresses may give too many commands together where each connection may not, and
+// patience with them is not used up by what was long ago.
+func TestBurstsOfAnAddress(t *testing.T) {
+	leaktest.Check(t)
+	time := &clock{at: start}
+	s := serve(t, reactor.Options{Loops: 1}, Options{Rate: -1, AddrRate: 500, AddrBurst: 4, ConnsPerAddr: 9, ConnRate: -1, now: time.now})
+	c := join(t, s.listen(Lines{OwnLines: true}), "ann")
+	for i := range 3 {
+		time.move(3600e9)
+		for n := range 8 {
+			c.says(fmt.Sprintf("%d.%d", i, n))
+			c.until(fmt.Sprintf("%d.%d", i, n))
+		}
+	}
+}
+
+// Who runs out of patience's time has said what came before that.
+func TestLastWordsOfAFlood(t *testing.T) {
+	leaktest.Check(t)
+	time := &clock{at: start}
+	s := serve(t, reactor.Options{Loops: 1}, Options{Rate: 100, Burst: 10, Patience: 1, now: time.now})
+	addr := s.listen(Lines{OwnLines: true})
+	ann, bob := join(t, addr, "ann"), join(t, addr, "bob")
+	time.move(60e9)
+	ann.says(strings.Repeat("x\n", 30)) // ten, one on credit, and with the next one patience ends
+	n := 0
+	for {
+		l := bob.line()
+		if strings.Contains(l, "ann has left: it said too much too fast") {
+			break
+		}
+		if strings.Contains(l, "ann: x") {
+			n++
+		}
+		if n == 11 {
+			time.move(1e6)
+		}
+	}
+	if n < 11 {
+		t.Errorf("%d were said", n)
+	}
+	ann.until("too fast for too long")
+}
+
+// Messages that are empty are counted too.
+func TestEmptyMessages(t *testing.T) {
+	leaktest.Check(t)
+	s := serve(t, reactor.Options{Loops: 1}, Options{Rate: 0.001, Burst: 10})
+	join(t, s.listen(Lines{}), "ann")
+	late := make(chan int)
+	if err := s.home.loop.Post(func() {
+		n, m := 0, s.home.members[0]
+		for ; !m.late && n < 1000; n++ {
+			m.Input([]byte{})
+		}
+		late <- n
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if n := <-late; n > 11 {
+		t.Errorf("%d were taken", n)
+	}
+}
+
+// slowDoor is an Authenticator that takes its time.
+type slowDoor struct{ open chan struct{} }
+
+func (d slowDoor) Check(string, string) (Account, error) {
+	<-d.open
+	return Account{Name: "carl"}, nil
+}
+func (slowDoor) Reserved(string) bool { return false }
+
+// Logins wait for their turn, so many and no more, and who has gone is not looked at.
+func TestLoginsAreBounded(t *testing.T) {
+	leaktest.Check(t)
+	door := slowDoor{make(chan struct{})}
+	s := serve(t, reactor.Options{Loops: 2}, Options{Auth: door})
+	addr := s.listen(Lines{})
+	var all []*client
+	for range checksWaiting + 5 {
+		c := dial(t, addr)
+		c.says("", "/login x")
+		c.until("you are in the room")
+		all = append(all, c)
+	}
+	for _, c := range all[checksWaiting:] {
+		c.until("logins cannot be looked at now")
+	}
+	for _, c := range all[10:] {
+		_ = c.Close()
+	}
+	for s.group.Stats().Conns > 10 {
+		runtime.Gosched()
+	}
+	close(door.open)
+	for _, c := range all[:10] {
+		c.until("you are logged in")
+	}
+}

@@ -31,7 +31,9 @@ func (s *Server) Snapshot(ctx context.Context) (Snapshot, error) {
 		return Snapshot{}, fmt.Errorf("chat: snapshot: %w", err)
 	}
 	select {
-	case shot := <-taken:
+	case shot := <-taken: // which is put in order here, and not on the loop
+		slices.SortFunc(shot.Members, func(a, b MemberInfo) int { return strings.Compare(a.Nick, b.Nick) })
+		slices.SortFunc(shot.Rooms, func(a, b RoomInfo) int { return strings.Compare(a.Name, b.Name) })
 		return shot, nil
 	case <-ctx.Done():
 		return Snapshot{}, fmt.Errorf("chat: snapshot: %w", context.Cause(ctx))
@@ -53,7 +55,5 @@ func (h *hub) snapshot() (shot Snapshot) {
 	for _, r := range h.rooms {
 		shot.Rooms = append(shot.Rooms, r.info())
 	}
-	slices.SortFunc(shot.Members, func(a, b MemberInfo) int { return strings.Compare(a.Nick, b.Nick) })
-	slices.SortFunc(shot.Rooms, func(a, b RoomInfo) int { return strings.Compare(a.Name, b.Name) })
 	return shot
 }

@@ -4,7 +4,8 @@ package chat
 
 import "time"
 
-// Store keeps what is to outlive the process. Its methods are called one at a time.
+// Store keeps what is to outlive the process. Load may be called at any time; the other
+// methods one at a time.
 type Store interface {
 	// Load returns what was kept of a room: ok is false where nothing was. events are
 	// its last ones, the oldest first, at most limit; Topic among them are topics. It is

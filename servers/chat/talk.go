@@ -37,14 +37,13 @@ func (h *hub) utter(p *person, c *Command, kind Kind) *failure {
 	if text, failed = h.words(p, text); failed != nil {
 		return failed
 	}
-	id := clean(c.ID, idLimit)
-	if id != "" {
-		if was := r.history.find(p.nick, id); was != nil {
+	e := Event{Kind: kind, Time: h.now, Nick: p.nick, Text: text, ID: c.ID}
+	if e.ID != "" {
+		if was := r.history.find(&e); was != nil {
 			h.out.send(p, was)
 			return nil
 		}
 	}
-	e := Event{Kind: kind, Time: h.now, Nick: p.nick, Text: text, ID: id}
 	r.number(&e)
 	h.cast(r, p, e)
 	h.keep(r, e)
@@ -67,7 +66,7 @@ func doMsg(h *hub, p *person, c *Command) *failure {
 	if failed != nil {
 		return failed
 	}
-	e := Event{Kind: Told, Nick: p.nick, To: to.nick, Text: text, ID: clean(c.ID, idLimit)}
+	e := Event{Kind: Told, Nick: p.nick, To: to.nick, Text: text, ID: c.ID}
 	h.send(to, e)
 	if p.echo && p != to {
 		h.send(p, e)
