@@ -64,6 +64,9 @@ func smaller(line, prefix string) []string {
 	if strings.Contains(line, " all ") {
 		args = append(args, "--scenarios", "2x8,churn2", "--peers", "gonet,iomux")
 	}
+	if strings.Contains(line, "chat10k") {
+		args = append(args, "--scenarios", "chat20r1000,chat20r1000-burst")
+	}
 	return args
 }
 

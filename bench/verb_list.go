@@ -23,7 +23,7 @@ func listVerb(_ context.Context, args []string, stdout, _ io.Writer) error {
 	}
 	fmt.Fprintln(stdout, "scenarios (* in the quick suite):")
 	for _, s := range all {
-		fmt.Fprintf(stdout, "%s %-12s %v\n", mark(scenario.Quick, s.Name), s.Name, s)
+		fmt.Fprintf(stdout, "%s %-13s %v\n", mark(scenario.Quick, s.Name), s.Name, s)
 	}
 	fmt.Fprintln(stdout, "\nand any that is written like one of these, with k for thousand:")
 	for _, line := range scenario.Usage() {

@@ -4,6 +4,7 @@ package load
 
 import (
 	"bufio"
+	"cmp"
 	"net"
 	"net/netip"
 	"sync"
@@ -20,6 +21,8 @@ type chatroom struct {
 	lines   int
 	bursts  int
 	over    bool
+	speaker int // the number of who says something
+	probe   int // how long probes are; 0: as a chat's
 	spoil   func(member, line int, text []byte) [][]byte
 	// lateBy is how many lines member n lets go by before it joins, unless it
 	// says something itself.
@@ -30,6 +33,7 @@ type guest struct {
 	net.Conn
 	number int
 	joined bool
+	gone   bool // closed by the server
 }
 
 func (r *chatroom) serve(t *testing.T) netip.AddrPort {
@@ -91,12 +95,16 @@ func (r *chatroom) say(g *guest, line []byte) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.join(g)
+	r.speaker = g.number
 	number := -1
-	if len(line) != probeSize {
+	if len(line) != cmp.Or(r.probe, probeSize) {
 		number = r.bursts
 		r.bursts++
 	}
 	for _, m := range r.members {
+		if m.gone {
+			continue
+		}
 		texts := [][]byte{line}
 		if r.spoil != nil {
 			texts = r.spoil(m.number, number, append([]byte(nil), line...))

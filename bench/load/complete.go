@@ -51,7 +51,7 @@ func (c Config) checkKind() error {
 		return fmt.Errorf("load: there is no %v", c.Kind)
 	case c.Whole && !echo:
 		return fmt.Errorf("load: %v has no whole bursts to wait for", c.Kind)
-	case c.Rate != 0 && !echo:
+	case c.Rate != 0 && !echo && c.Kind != Room:
 		return fmt.Errorf("load: %v has no open loop", c.Kind)
 	case c.Mixed && !echo:
 		return fmt.Errorf("load: %v has no mixed sizes", c.Kind)
@@ -61,6 +61,8 @@ func (c Config) checkKind() error {
 		return fmt.Errorf("load: %v has no depth", c.Kind)
 	case c.Kind == Chat && c.Size < LeastLine:
 		return fmt.Errorf("load: lines of %d bytes: want %d at least", c.Size, LeastLine)
+	case c.Kind == Room && (c.Size < LeastRoomLine || c.Conns < 2 || c.Rate == 0):
+		return fmt.Errorf("load: a room of %d with lines of %d bytes, %g a second: want two, %d bytes and a rate", c.Conns, c.Size, c.Rate, LeastRoomLine)
 	case c.Kind == UDP && (c.Size < LeastDatagram || c.Size > MaxDatagram):
 		return fmt.Errorf("load: datagrams of %d bytes: want %d to %d", c.Size, LeastDatagram, MaxDatagram)
 	case c.Kind == Idle && (c.Duration == 0 || c.Messages != 0):
@@ -82,7 +84,7 @@ func (c Config) checkBounds() error {
 		return fmt.Errorf("load: %d messages of %d bytes: want at least one of each, and %d bytes at most", c.Depth, c.Size, MaxBurst)
 	case c.Rate != 0 && !(c.Rate >= 1 && c.Rate <= 1e9): // not a number is neither
 		return fmt.Errorf("load: %g messages a second: want 1 to 1e9, or 0 for closed loop", c.Rate)
-	case c.Rate > 0 && (c.Depth > 1 || c.Whole):
+	case c.Rate > 0 && (c.Depth > 1 || c.Whole) && c.Kind != Room:
 		return errors.New("load: an open loop has no depth")
 	case c.Warm < 0 || c.Duration < 0 || c.Patience < 0 || c.Warm+c.Duration > 2*MaxTime || c.Patience > MaxTime:
 		return fmt.Errorf("load: times must lie between 0 and %v", MaxTime)

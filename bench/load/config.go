@@ -21,6 +21,7 @@ const (
 // Bounds of Size, in bytes, that come with the kind.
 const (
 	LeastLine     = 24    // a line of a chat says in letters which it is
+	LeastRoomLine = 32    // so does one of a room, behind a mark
 	LeastDatagram = 8     // so does a datagram, in a number
 	MaxDatagram   = 65507 // what IPv4 has room for
 )
@@ -30,12 +31,12 @@ const (
 type Config struct {
 	Kind  Kind           // what is done; the zero value is Echo
 	Addr  netip.AddrPort // of the server, in 127.0.0.0/8
-	Conns int            // connections; slots of a churn, members of a chat, sockets of UDP
-	Size  int            // bytes a message; Chat wants LeastLine, UDP LeastDatagram to MaxDatagram
+	Conns int            // connections; slots of a churn, members of a chat or a room, sockets of UDP
+	Size  int            // bytes a message; Chat wants LeastLine, Room LeastRoomLine, UDP LeastDatagram to MaxDatagram
 
 	// Depth is how many messages a connection keeps on their way in closed
 	// loop; 0 means 1. They leave together in one write. Of a chat it is the
-	// lines of a burst. Churn and Idle have none.
+	// lines of a burst, and of a room. Churn and Idle have none.
 	Depth int
 	// Whole sends the next Depth messages only when all of the last are back,
 	// so that each arrives at the server as one segment of Depth requests.
@@ -44,7 +45,8 @@ type Config struct {
 	// Rate makes it an open loop: so many messages a second, spread over all
 	// connections and sent when their time has come, whatever is still on its
 	// way. Latency counts from that time, not from when the send succeeded, so
-	// that a server's stall is felt by every message it delayed. Echo only.
+	// that a server's stall is felt by every message it delayed. Echo, and Room,
+	// where it is lines a second and must be given.
 	Rate float64
 	// Mixed makes each message another size from 1 byte to Size, log-uniform:
 	// as many between 1 and 10 bytes as between 100 and 1000. Which one has

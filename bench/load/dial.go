@@ -70,7 +70,7 @@ func (d *dialling) all() error {
 }
 
 func (d *dialling) begin(i int) error {
-	fd, err := d.startConnect(&d.target, spread(d.n, i))
+	fd, err := d.startConnect(&d.target, d.sourceOf(d.n, i))
 	if err != nil {
 		return err
 	}

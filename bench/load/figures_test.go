@@ -192,7 +192,7 @@ func TestSoftLimitIsRaised(t *testing.T) {
 }
 
 func TestKinds(t *testing.T) {
-	for k, want := range map[Kind]string{0: "echo", Churn: "churn", Idle: "idle", Chat: "chat", UDP: "udp", -1: "Kind(-1)", 5: "Kind(5)"} {
+	for k, want := range map[Kind]string{0: "echo", Churn: "churn", Idle: "idle", Chat: "chat", Room: "room", UDP: "udp", -1: "Kind(-1)", 6: "Kind(6)"} {
 		if k.String() != want {
 			t.Errorf("%d is %q, want %q", int(k), k, want)
 		}

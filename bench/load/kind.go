@@ -17,11 +17,13 @@ const (
 	Idle
 	// Chat has one member send bursts of lines that every member receives.
 	Chat
+	// Room has a speaker say lines at their times, and all others hear them.
+	Room
 	// UDP sends datagrams and gets them back.
 	UDP
 )
 
-var kindNames = [...]string{Echo: "echo", Churn: "churn", Idle: "idle", Chat: "chat", UDP: "udp"}
+var kindNames = [...]string{Echo: "echo", Churn: "churn", Idle: "idle", Chat: "chat", Room: "room", UDP: "udp"}
 
 // String is the kind's name in lower case.
 func (k Kind) String() string {

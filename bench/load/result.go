@@ -11,8 +11,8 @@ import (
 // Result is what a run measured between Began and Ended.
 type Result struct {
 	// Messages is how many echoes came back whole. A churn counts connections
-	// that were made, answered and closed, a chat deliveries (a line to a
-	// member), Idle connections that were still alive at the end.
+	// that were made, answered and closed, a chat and a room deliveries (a line
+	// to a member), Idle connections that were still alive at the end.
 	Messages int64
 	Elapsed  time.Duration // in which they did
 
@@ -21,7 +21,9 @@ type Result struct {
 	// flatter. In open loop it counts from the time the message was meant to
 	// leave, and holds every message meant to leave within the window, also
 	// those whose echo came later. A churn's counts from the connect, a chat's
-	// holds every delivery from the write of its burst, and that of Idle is of
+	// holds every delivery from the write of its burst, a room's has one of each
+	// line, from the time it was meant to leave until the last member had it,
+	// also behind the window, and that of Idle is of
 	// the echoes after the silence.
 	Latency *hdrhistogram.Histogram
 	// MeanLatency is their mean in nanoseconds, exact where the histogram's
@@ -29,11 +31,11 @@ type Result struct {
 	MeanLatency float64
 
 	// Shares is how many of Messages each connection, slot of a churn or
-	// socket of UDP had; nil where that says nothing (Chat, Idle).
+	// socket of UDP had; nil where that says nothing (Chat, Room, Idle).
 	Shares []int64
 	// InFlight is how many messages the configuration keeps on their way: all
 	// of closed loop, UDP and churn; 0 where it does not fix that (Whole, open
-	// loop, Chat, Idle).
+	// loop, Chat, Room, Idle).
 	InFlight float64
 
 	// Unanswered is how many of the open loop's messages had no echo when
@@ -43,6 +45,12 @@ type Result struct {
 	// Lag is the longest that a message of the open loop waited for the
 	// generator or a full socket: large when the generator is the limit.
 	Lag time.Duration
+
+	// Dropped is how many members of a room the server closed, which were owed
+	// nothing from then on. Backlog is how many deliveries were owed when the
+	// window ended; they came later.
+	Dropped int
+	Backlog int64
 
 	// Lost is how many datagrams were not back after 200 ms, Late how many of
 	// those, or of those lost while warming up, came after all.

@@ -32,6 +32,18 @@ func spread(n, i int) source {
 	return source(1 + i/perSource)
 }
 
+// perRoomSource is the same for the members of a room, who come from many addresses,
+// as those of a chat do.
+const perRoomSource = 1000
+
+// sourceOf is the source of connection i of n of the traffic.
+func (g *generator) sourceOf(n, i int) source {
+	if g.Kind == Room {
+		return source(1 + i/perRoomSource)
+	}
+	return spread(n, i)
+}
+
 func (s source) addr() [4]byte { return [4]byte{127, 64 + byte(s>>16), byte(s >> 8), byte(s)} }
 
 // bind gives the socket its source address and leaves the port to connect,

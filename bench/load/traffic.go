@@ -68,6 +68,8 @@ func newTraffic(g *generator) traffic {
 		return newIdle(g)
 	case Chat:
 		return newChat(g)
+	case Room:
+		return newRoom(g)
 	case UDP:
 		return newUDP(g)
 	}

@@ -95,6 +95,8 @@ func kindName(k scenario.Kind) string {
 		return "UDP"
 	case scenario.Chat:
 		return "Chat"
+	case scenario.Room:
+		return "Room"
 	case scenario.Churn:
 		return "Churn"
 	case scenario.Idle:

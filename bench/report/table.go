@@ -126,6 +126,9 @@ func remarksOn(o *result.Outcome, r *result.Row) []string {
 	if len(r.Notes) > 0 {
 		lines = append(lines, "it says: "+pairs(r.Notes, slices.Sorted(maps.Keys(r.Notes)), 4))
 	}
+	if o.Scenario.Kind == scenario.Room {
+		lines = append(lines, inAndOut(r))
+	}
 	if len(r.Calls) > 0 {
 		lower := ""
 		if o.Scenario.Rate > 0 {
@@ -134,6 +137,20 @@ func remarksOn(o *result.Outcome, r *result.Row) []string {
 		lines = append(lines, fmt.Sprintf("system calls a %s%s: %s", o.Scenario.Unit(), lower, pairs(r.Calls, mostFirst(r.Calls), 3)))
 	}
 	return lines
+}
+
+// inAndOut is what a room's server calls the kernel for at full load.
+func inAndOut(r *result.Row) string {
+	of := func(get func(*result.Sample) float64) string {
+		var xs []float64
+		for _, s := range r.Samples {
+			xs = append(xs, get(s))
+		}
+		slices.Sort(xs)
+		return trimmed(xs[len(xs)/2], 3)
+	}
+	return fmt.Sprintf("calls a delivery: write %s, read %s",
+		of(func(s *result.Sample) float64 { return s.Writes }), of(func(s *result.Sample) float64 { return s.Reads }))
 }
 
 func mostFirst(m map[string]float64) []string {

@@ -67,6 +67,13 @@ func TestDoubts(t *testing.T) {
 		{"lost", "udp16x64p16", Sample{Messages: 900, Lost: 100}, "10 % of the datagrams"},
 		{"unanswered", "rate10k", Sample{Rate: 10000, Unanswered: 3}, "3 messages were never answered"},
 		{"closed", "slow10", Sample{Closed: 2}, "2 slow readers"},
+		{"a room keeps up", "chat11", Sample{Rate: 995, Backlog: 400, GeneratorUtil: 1}, ""},
+		{"a burst late", "chat11r5", Sample{Seconds: 2, Rate: 45}, ""},
+		{"two bursts late", "chat11r5", Sample{Seconds: 2, Rate: 40}, "40/s instead of the 50/s asked for"},
+		{"a full room", "chat11", Sample{Rate: 900, GeneratorUtil: 0.5}, "900/s instead of the 1000/s asked for"},
+		{"a full generator", "chat11", Sample{Rate: 900, GeneratorUtil: 1}, "no more CPU time"},
+		{"behind", "chat11", Sample{Rate: 1000, Backlog: 600}, "behind by 600 deliveries"},
+		{"dropped", "chat11", Sample{Rate: 1000, Dropped: 2}, "2 members were dropped"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := doubts(parse(t, c.scenario), []*Sample{&c.sample})

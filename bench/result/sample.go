@@ -1,7 +1,7 @@
 package result
 
 // Sample is what one run of one server measured. A figure "a message" is one a
-// connection in churn, and one a delivery in a chat.
+// connection in churn, and one a delivery in a chat or a room.
 type Sample struct {
 	Round    int  `json:"round"`
 	Repeated bool `json:"repeated,omitempty"` // the first try was disturbed
@@ -32,6 +32,13 @@ type Sample struct {
 	Lost       int64 `json:"lost,omitempty"`       // datagrams
 	Held       int64 `json:"held,omitempty"`       // bytes that slow readers had sent and not got back at the end
 	Closed     int64 `json:"closed,omitempty"`     // slow readers that the server closed
+	Dropped    int64 `json:"dropped,omitempty"`    // members of a room that the server closed
+	Backlog    int64 `json:"backlog,omitempty"`    // deliveries that a room owed when the window ended
+
+	// What /proc/PID/io counts of the server, a delivery of a room: calls of the kinds
+	// of read and write, with failed ones, and without those of send and receive.
+	Reads  float64 `json:"reads,omitempty"`
+	Writes float64 `json:"writes,omitempty"`
 
 	// Notes are figures the server itself printed when it was stopped.
 	Notes map[string]float64 `json:"notes,omitempty"`
@@ -49,5 +56,7 @@ func (s *Sample) Disturbed() bool { return s.Foreign > quiet }
 const (
 	leastFair    = 0.90 // Jain's index: below, some connections were starved
 	littleMargin = 0.10 // of Little's law: beyond, messages are unaccounted for
+	leastBacklog = 0.5  // seconds of what a room is asked for
+	busy         = 0.95 // of a CPU: beyond, a generator may be the limit
 	leastRate    = 0.99 // of what an open loop was meant to send
 )

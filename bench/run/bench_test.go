@@ -153,6 +153,27 @@ func TestInterruptedInTheMiddle(t *testing.T) {
 	}
 }
 
+// TestRoomCounted: one write a delivery where a chat writes each line to each member,
+// and hardly any where it gathers those of a burst.
+func TestRoomCounted(t *testing.T) {
+	o := Options{Scenarios: scenarios(t, "chat50r1000-burst"), Peers: []Spec{{Peer: peer(t, "naive")}, {Peer: peer(t, "iomux")}},
+		Rounds: 1, Warm: 1e7, Duration: 3e8, Loops: 1}
+	r, err := Run(t.Context(), o, new(notebook))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Scenarios) != 1 || len(r.Scenarios[0].Rows) != 2 {
+		t.Fatalf("%+v, skipped %v", r.Scenarios, r.Skipped)
+	}
+	naive, ours := r.Scenarios[0].Rows[0].Samples[0], r.Scenarios[0].Rows[1].Samples[0]
+	if naive.Writes < 0.8 || naive.Writes > 1.2 || naive.Reads <= 0 {
+		t.Errorf("naive: %v writes and %v reads a delivery, want 1 and a few", naive.Writes, naive.Reads)
+	}
+	if ours.Writes <= 0 || ours.Writes > 0.2 {
+		t.Errorf("iomux: %v writes a delivery, want 0.1", ours.Writes)
+	}
+}
+
 // TestSystemCallsCounted needs strace, and the right to trace.
 func TestSystemCallsCounted(t *testing.T) {
 	if _, err := exec.LookPath("strace"); err != nil {

@@ -28,6 +28,10 @@ const (
 	tracedWarm = 200 * time.Millisecond // until it has accepted all
 	tracedTime = time.Second            // longer where connections are many
 	tracedRate = 500.0                  // messages a second of an open loop
+
+	// A room's server does very much for a line: so it gets fewer, and for longer.
+	tracedDeliveries = 15_000 // a second
+	tracedBursts     = 3
 )
 
 // rare is how few times a message a system call is made that is not worth a
@@ -42,7 +46,12 @@ func (b *bench) calls(ctx context.Context, s scenario.Scenario, p Spec) (map[str
 		return nil, nil // what there is to count is over when it begins
 	}
 	c.Warm, c.Duration = stretched(tracedWarm, s), stretched(tracedTime, s)
-	if c.Rate > 0 {
+	switch {
+	case c.Kind == load.Room:
+		c.Rate = min(c.Rate, max(1, tracedDeliveries/float64(c.Conns)))
+		burst := time.Duration(float64(c.Depth) * float64(time.Second) / c.Rate)
+		c.Warm, c.Duration = burst/2, max(c.Duration, tracedBursts*burst) // it begins and ends between bursts
+	case c.Rate > 0:
 		c.Rate = min(c.Rate, tracedRate)
 	}
 	var t *tracer

@@ -29,6 +29,7 @@ var kinds = map[scenario.Kind]load.Kind{
 	scenario.Echo:  load.Echo,
 	scenario.UDP:   load.UDP,
 	scenario.Chat:  load.Chat,
+	scenario.Room:  load.Room,
 	scenario.Churn: load.Churn,
 	scenario.Idle:  load.Idle,
 }

@@ -36,6 +36,7 @@ var (
 	echo = []scenario.Kind{scenario.Echo, scenario.Churn, scenario.Idle}
 	udp  = []scenario.Kind{scenario.UDP}
 	chat = []scenario.Kind{scenario.Chat}
+	room = []scenario.Kind{scenario.Room}
 )
 
 // Peers are all there are. The first of them that can do a scenario is what the
@@ -47,13 +48,15 @@ var Peers = []Peer{
 		recipe{dir: "c_udp", source: "echo.c"}},
 	{"c_chat", "the practical limit of a chat: C on epoll, lines gathered by hand", chat,
 		recipe{dir: "c_chat", source: "chat.c"}},
-	{"iomux", "this project's reactor (-backend epoll|poll|select|kqueue, -wait fair|polite, -timer)", slices.Concat(echo, udp, chat),
+	{"iomux", "this project's reactor, and its chat (-backend epoll|poll|select|kqueue, -wait fair|polite, -timer)", slices.Concat(echo, udp, chat, room),
 		recipe{dir: "iomux"}},
-	{"gnet", "gnet, event loops as it recommends (-reuseport, -edge, -gather)", slices.Concat(echo, udp, chat),
+	{"gnet", "gnet, event loops as it recommends (-reuseport, -edge, -gather)", slices.Concat(echo, udp, chat, room),
 		recipe{dir: "gnet", module: "github.com/panjf2000/gnet/v2"}},
 	{"gonet", "the standard library, a goroutine per connection", slices.Concat(echo, udp, chat),
 		recipe{dir: "gonet", module: "std"}},
-	{"gnet_poll_opt", "gnet built with -tags poll_opt", slices.Concat(echo, udp, chat),
+	{"naive", "a chat as tutorials have it: the standard library, a goroutine per connection, a lock, a write a member and line", room,
+		recipe{dir: "naive", module: "std"}},
+	{"gnet_poll_opt", "gnet built with -tags poll_opt", slices.Concat(echo, udp, chat, room),
 		recipe{dir: "gnet", tags: "poll_opt", module: "github.com/panjf2000/gnet/v2"}},
 	{"netpoll", "CloudWeGo's netpoll", echo,
 		recipe{dir: "netpoll", module: "github.com/cloudwego/netpoll"}},

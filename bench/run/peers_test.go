@@ -77,6 +77,11 @@ var smoke = map[scenario.Kind]map[string]load.Config{
 	scenario.Churn: {"churn": {Kind: load.Churn, Conns: 8, Size: 64, Messages: 300}},
 	scenario.Idle:  {"idle": {Kind: load.Idle, Conns: 100, Size: 64, Duration: 10 * time.Millisecond}},
 	scenario.UDP:   {"datagrams": {Kind: load.UDP, Conns: 4, Size: 64, Depth: 8, Messages: 1000}},
+	scenario.Room: {
+		"a room":          {Kind: load.Room, Conns: 50, Size: 64, Rate: 500, Messages: 3000},
+		"a room, bursts":  {Kind: load.Room, Conns: 50, Size: 64, Depth: 10, Rate: 1000, Messages: 6000},
+		"a room, pressed": {Kind: load.Room, Conns: 50, Size: 64, Depth: 10, Rate: 20_000, Messages: 50_000},
+	},
 	scenario.Chat: {
 		"a line":  {Kind: load.Chat, Conns: 10, Size: 64, Messages: 300},
 		"a burst": {Kind: load.Chat, Conns: 10, Size: 64, Depth: 32, Messages: 2000},
@@ -117,7 +122,7 @@ func TestPeers(t *testing.T) {
 func TestPeersTwoLoops(t *testing.T) {
 	for name, kinds := range map[string][]scenario.Kind{
 		"c_epoll": {scenario.Echo}, "c_udp": {scenario.UDP}, "c_uring": {scenario.Echo},
-		"iomux": {scenario.Echo, scenario.UDP, scenario.Chat}, "gnet": {scenario.Echo, scenario.UDP, scenario.Chat},
+		"iomux": {scenario.Echo, scenario.UDP, scenario.Chat, scenario.Room}, "gnet": {scenario.Echo, scenario.UDP, scenario.Chat, scenario.Room},
 		"netpoll": {scenario.Echo}, "evio": {scenario.Echo}, "nbio": {scenario.Echo}, "gaio": {scenario.Echo},
 	} {
 		for _, kind := range kinds {

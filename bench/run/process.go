@@ -20,6 +20,8 @@ type usage struct {
 	system   int64
 	switches int64 // context switches of the threads it has now, of either kind
 	rss      int64 // bytes
+	reads    int64 // calls of the kind of read, and of write
+	writes   int64
 }
 
 func processUsage(pid int) (u usage, err error) {
@@ -28,6 +30,10 @@ func processUsage(pid int) (u usage, err error) {
 	}
 	if u.user, u.system, err = ticks(pid); err != nil {
 		return u, err
+	}
+	// Where it may not be read, nothing is known of calls.
+	if io, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", pid)); err == nil {
+		u.reads, u.writes = field(io, "syscr"), field(io, "syscw")
 	}
 	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
 	if err != nil {

@@ -129,7 +129,13 @@ func newSample(c load.Config, r *load.Result, fresh, before, after snapshot, sai
 		Lost:       r.Lost,
 		Held:       r.SlowHeld,
 		Closed:     int64(r.SlowClosed),
+		Dropped:    int64(r.Dropped),
+		Backlog:    r.Backlog,
 		Notes:      notes(said),
+	}
+	if c.Kind == load.Room {
+		s.Reads = float64(to.server.reads-from.server.reads) / n
+		s.Writes = float64(to.server.writes-from.server.writes) / n
 	}
 	return s
 }

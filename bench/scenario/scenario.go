@@ -17,6 +17,7 @@ const (
 	Echo  Kind = "echo"  // sends back what comes, over TCP
 	UDP   Kind = "udp"   // sends back each datagram
 	Chat  Kind = "chat"  // sends each line to every connection
+	Room  Kind = "room"  // a chat as applications have it: each line to every other member, behind who has said it
 	Churn Kind = "churn" // Echo, one message a connection
 	Idle  Kind = "idle"  // Echo, connections that are silent
 )
@@ -25,12 +26,12 @@ const (
 type Scenario struct {
 	Name  string  `json:"name"`
 	Kind  Kind    `json:"kind"`
-	Conns int     `json:"conns"`           // connections; sockets of UDP; members of a chat; slots of churn
+	Conns int     `json:"conns"`           // connections; sockets of UDP; members of a chat or a room; slots of churn
 	Size  int     `json:"size"`            // bytes a message
-	Depth int     `json:"depth"`           // messages on their way per connection; lines a burst of a chat
+	Depth int     `json:"depth"`           // messages on their way per connection; lines a burst of a chat or a room
 	Frame bool    `json:"frame,omitempty"` // Depth requests in one segment, answered one by one
 	Mixed bool    `json:"mixed,omitempty"` // sizes from 1 byte to Size
-	Rate  float64 `json:"rate,omitempty"`  // messages a second of an open loop
+	Rate  float64 `json:"rate,omitempty"`  // messages a second of an open loop; of a room lines, each to all
 	Slow  int     `json:"slow,omitempty"`  // more connections, that send much and read little
 }
 
@@ -40,7 +41,7 @@ const (
 	Quick = "100x64,framed16,1000x64,rate10k,churn64,udp16x64p16,chat100w32"
 	// All is one of each kind, and the sizes that matter.
 	All = "1x64,100x64,100x64p16,framed16,1000x64,10000x64,100x16384,100xmix4096," +
-		"rate10k,rate80k,slow10,churn64,idle10k,udp16x64p16,udp64x64,chat100w1,chat100w32"
+		"rate10k,rate80k,slow10,churn64,idle10k,udp16x64p16,udp64x64,chat100w1,chat100w32,chat10kr5,chat10k,chat10k-burst"
 )
 
 // Bounds of what a scenario may ask for; the generator has its own behind them.
@@ -54,8 +55,11 @@ const (
 const (
 	usualConns = 100
 	usualSize  = 64
-	leastUDP   = 8  // bytes: a datagram carries its number
-	leastLine  = 24 // bytes: so does a line of a chat, in letters
+	usualLines = 100 // a second, in a room
+	roomBurst  = 10  // lines
+	leastUDP   = 8   // bytes: a datagram carries its number
+	leastLine  = 24  // bytes: so does a line of a chat, in letters
+	leastRoom  = 32  // bytes: so does one of a room, behind a mark
 )
 
 // form is a way to write a scenario: read fills in what the numbers are, of
@@ -103,6 +107,23 @@ var forms = []form{
 	newForm(`chat#w#`, "chatMEMBERSwLINES", "one member sends bursts of LINES, all receive", func(s *Scenario, n []int) {
 		s.Kind, s.Conns, s.Depth = Chat, n[0], n[1]
 	}),
+	newForm(`chat#`, "chatMEMBERS", "open loop: one says 100 lines a second in a room, all others hear them", func(s *Scenario, n []int) {
+		s.room(n[0], usualLines, 1)
+	}),
+	newForm(`chat#-burst`, "chatMEMBERS-burst", "the same lines, 10 at a time", func(s *Scenario, n []int) {
+		s.room(n[0], usualLines, roomBurst)
+	}),
+	newForm(`chat#r#`, "chatMEMBERSrLINES", "as many lines a second in a room", func(s *Scenario, n []int) {
+		s.room(n[0], n[1], 1)
+	}),
+	newForm(`chat#r#-burst`, "chatMEMBERSrLINES-burst", "the same lines, 10 at a time", func(s *Scenario, n []int) {
+		s.room(n[0], n[1], roomBurst)
+	}),
+}
+
+// room makes it one of a speaker who says so many lines a second, and hearers.
+func (s *Scenario) room(members, lines, burst int) {
+	s.Kind, s.Conns, s.Rate, s.Depth = Room, members, float64(lines), burst
 }
 
 // Parse reads a scenario's name.
@@ -148,8 +169,10 @@ func (s Scenario) check() error {
 		least = leastUDP
 	case Chat:
 		least = leastLine
+	case Room:
+		least = leastRoom
 	}
-	open := strings.HasPrefix(s.Name, "rate") && s.Rate < 1
+	open := strings.HasPrefix(s.Name, "rate") && s.Rate < 1 || s.Kind == Room && (s.Rate < 1 || s.Conns < 2)
 	slow := strings.HasPrefix(s.Name, "slow") && s.Slow < 1
 	switch {
 	case s.Conns < 1 || s.Depth < 1 || s.Frame && s.Depth < 2 || open || slow:
@@ -203,10 +226,18 @@ func (s Scenario) Unit() string {
 	switch s.Kind {
 	case Churn, Idle:
 		return "connection"
-	case Chat:
+	case Chat, Room:
 		return "delivery"
 	}
 	return "message"
+}
+
+// Asked is how many of its units a second an open loop asks for; 0 in a closed loop.
+func (s Scenario) Asked() float64 {
+	if s.Kind == Room {
+		return s.Rate * float64(s.Conns-1)
+	}
+	return s.Rate
 }
 
 // String says in words what the scenario does.
@@ -225,6 +256,12 @@ func (s Scenario) String() string {
 		return fmt.Sprintf("chat of %s, a line of %s at a time to all", plural(s.Conns, "member"), size)
 	case s.Kind == Chat:
 		return fmt.Sprintf("chat of %s, bursts of %d lines of %s to all", plural(s.Conns, "member"), s.Depth, size)
+	case s.Kind == Room:
+		how := ""
+		if s.Depth > 1 {
+			how = fmt.Sprintf(", %d at a time", s.Depth)
+		}
+		return fmt.Sprintf("a room of %s, open loop: one says %.0f lines/s of %s%s; latency of a line to the last who hears it", plural(s.Conns, "member"), s.Rate, size, how)
 	case s.Kind == UDP:
 		return fmt.Sprintf("datagrams of %s, %s, %d on their way in each", size, plural(s.Conns, "socket"), s.Depth)
 	case s.Rate > 0:

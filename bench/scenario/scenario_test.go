@@ -8,19 +8,23 @@ import (
 
 func TestParse(t *testing.T) {
 	for name, want := range map[string]Scenario{
-		"100x64":        {Kind: Echo, Conns: 100, Size: 64, Depth: 1},
-		"100x64p16":     {Kind: Echo, Conns: 100, Size: 64, Depth: 16},
-		"10kx64":        {Kind: Echo, Conns: 10_000, Size: 64, Depth: 1},
-		"100xmix4096":   {Kind: Echo, Conns: 100, Size: 4096, Depth: 1, Mixed: true},
-		"100xmix4096p4": {Kind: Echo, Conns: 100, Size: 4096, Depth: 4, Mixed: true},
-		"framed16":      {Kind: Echo, Conns: 100, Size: 64, Depth: 16, Frame: true},
-		"rate10k":       {Kind: Echo, Conns: 100, Size: 64, Depth: 1, Rate: 10_000},
-		"rate500":       {Kind: Echo, Conns: 100, Size: 64, Depth: 1, Rate: 500},
-		"slow10":        {Kind: Echo, Conns: 100, Size: 64, Depth: 1, Slow: 10},
-		"churn64":       {Kind: Churn, Conns: 64, Size: 64, Depth: 1},
-		"idle10k":       {Kind: Idle, Conns: 10_000, Size: 64, Depth: 1},
-		"udp16x64p8":    {Kind: UDP, Conns: 16, Size: 64, Depth: 8},
-		"chat100w32":    {Kind: Chat, Conns: 100, Size: 64, Depth: 32},
+		"100x64":           {Kind: Echo, Conns: 100, Size: 64, Depth: 1},
+		"100x64p16":        {Kind: Echo, Conns: 100, Size: 64, Depth: 16},
+		"10kx64":           {Kind: Echo, Conns: 10_000, Size: 64, Depth: 1},
+		"100xmix4096":      {Kind: Echo, Conns: 100, Size: 4096, Depth: 1, Mixed: true},
+		"100xmix4096p4":    {Kind: Echo, Conns: 100, Size: 4096, Depth: 4, Mixed: true},
+		"framed16":         {Kind: Echo, Conns: 100, Size: 64, Depth: 16, Frame: true},
+		"rate10k":          {Kind: Echo, Conns: 100, Size: 64, Depth: 1, Rate: 10_000},
+		"rate500":          {Kind: Echo, Conns: 100, Size: 64, Depth: 1, Rate: 500},
+		"slow10":           {Kind: Echo, Conns: 100, Size: 64, Depth: 1, Slow: 10},
+		"churn64":          {Kind: Churn, Conns: 64, Size: 64, Depth: 1},
+		"idle10k":          {Kind: Idle, Conns: 10_000, Size: 64, Depth: 1},
+		"udp16x64p8":       {Kind: UDP, Conns: 16, Size: 64, Depth: 8},
+		"chat10k":          {Kind: Room, Conns: 10_000, Size: 64, Depth: 1, Rate: 100},
+		"chat10k-burst":    {Kind: Room, Conns: 10_000, Size: 64, Depth: 10, Rate: 100},
+		"chat50r200":       {Kind: Room, Conns: 50, Size: 64, Depth: 1, Rate: 200},
+		"chat50r200-burst": {Kind: Room, Conns: 50, Size: 64, Depth: 10, Rate: 200},
+		"chat100w32":       {Kind: Chat, Conns: 100, Size: 64, Depth: 32},
 	} {
 		want.Name = name
 		if got, err := Parse(name); err != nil || got != want {
@@ -32,7 +36,7 @@ func TestParse(t *testing.T) {
 func TestBadNames(t *testing.T) {
 	for _, name := range []string{"", "x", "100x", "0x64", "100x0", "100x64p0", "100x64p", "-1x64", "99999999x64", "9999999x64", "9999kx64",
 		"1x1048577", "1024x1024p1025", "framed1", "framed0", "framed", "rate0", "rate10m", "slow0", "churn0", "idle0", "udp1x7", "udp1x65508",
-		"chat5w0", "chat0w1", "100x64 ", "100X64", "chat100", "100xmix0"} {
+		"chat5w0", "chat0w1", "100x64 ", "100X64", "chat1", "chat5r0", "chat5-bursts", "chat5r", "100xmix0"} {
 		if s, err := Parse(name); err == nil || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q: %+v, %v; want a line of error", name, s, err)
 		}

@@ -34,8 +34,8 @@ type Event struct {
 	Kind Kind
 	Time time.Time
 	Room string
-	// Seq numbers what a room's history keeps, from 1 on without a gap, for as long as
-	// the room's Epoch lasts.
+	// Seq numbers what a room's history keeps. It rises for as long as the room's Epoch
+	// lasts, by one, and by more when the server has been started anew.
 	Seq   uint64
 	Epoch string
 	Nick  string // whose doing it is

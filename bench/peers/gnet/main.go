@@ -51,7 +51,7 @@ func main() {
 	port := flag.Int("p", 0, "port on 127.0.0.1; 0 lets the kernel choose")
 	frame := flag.Int("frame", 0, "answer every so many bytes with a write of their own; 0 answers what a read brought")
 	loops := flag.Int("loops", 1, "event loops")
-	serve := flag.String("serve", "echo", "echo, udp or chat")
+	serve := flag.String("serve", "echo", "echo, udp, chat or room")
 	gather := flag.Bool("gather", false, "chat: one write a member for all lines that came together")
 	reusePort := flag.Bool("reuseport", false, "a listener per loop instead of an accepting loop")
 	edge := flag.Bool("edge", false, "edge-triggered")
@@ -75,6 +75,8 @@ func main() {
 		if *port == 0 {
 			*port = freePort() // or else each loop would get another
 		}
+	case "room":
+		h = &crowd{server: server{scheme: scheme}}
 	case "chat":
 		one := chat{server: server{scheme: scheme}, gather: *gather}
 		h = &one
@@ -82,7 +84,7 @@ func main() {
 			h = &wideChat{chat: one}
 		}
 	default:
-		refuse("-serve %s: it serves echo, udp, chat", *serve)
+		refuse("-serve %s: it serves echo, udp, chat, room", *serve)
 	}
 	room := 0 // the kernel's choice
 	if scheme == "udp" {

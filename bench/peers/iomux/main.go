@@ -27,7 +27,7 @@ func main() {
 	backend := flag.String("backend", "", "epoll, poll or select; the best by default")
 	wait := flag.String("wait", "", "how an idle loop waits: fair or polite; the reactor's choice by default")
 	timer := flag.Bool("timer", false, "measure how late the timer of an unrelated goroutine is, and print it at the end")
-	serve := flag.String("serve", "echo", "echo, udp or chat")
+	serve := flag.String("serve", "echo", "echo, udp, chat or room")
 	percent := flag.Float64("slow", 0, "echo: burn so many percent of the time, to be found out")
 	flag.Usage = func() {} // what is wrong is said in one line
 	flag.Parse()
@@ -36,8 +36,8 @@ func main() {
 		refuse("unexpected argument: %s", flag.Arg(0))
 	case *port < 0 || *port > 65535 || *frame < 0 || *loops < 1 || !(*percent >= 0):
 		refuse("-p, -frame, -loops or -slow is out of range")
-	case *serve != "echo" && *serve != "udp" && *serve != "chat":
-		refuse("-serve %s: it serves echo, udp, chat", *serve)
+	case *serve != "echo" && *serve != "udp" && *serve != "chat" && *serve != "room":
+		refuse("-serve %s: it serves echo, udp, chat, room", *serve)
 	case *serve == "udp" && *percent > 0:
 		refuse("-slow is for connections")
 	}
@@ -52,7 +52,10 @@ func main() {
 	if *serve == "udp" {
 		url, err = datagrams(g, *port)
 	} else {
-		url, err = connections(g, *port, handlerOf(g, *serve, *frame, *percent))
+		var h reactor.Handler
+		if h, err = handlerOf(g, *serve, *frame, *percent); err == nil {
+			url, err = connections(g, *port, h)
+		}
 	}
 	if err != nil {
 		log.Fatal(err)
@@ -74,9 +77,14 @@ func main() {
 }
 
 // handlerOf is what serves connections.
-func handlerOf(g *reactor.Group, serve string, frame int, percent float64) reactor.Handler {
+func handlerOf(g *reactor.Group, serve string, frame int, percent float64) (reactor.Handler, error) {
 	var h reactor.Handler = echo{}
 	switch {
+	case serve == "room":
+		var err error
+		if h, err = openRoom(g); err != nil {
+			return nil, err
+		}
 	case serve == "chat":
 		h = newChat(g.Loops())
 	case frame > 0:
@@ -85,7 +93,7 @@ func handlerOf(g *reactor.Group, serve string, frame int, percent float64) react
 	if percent > 0 {
 		h = slower(h, percent, g.Loops())
 	}
-	return h
+	return h, nil
 }
 
 // connections listens with h and returns where.
