@@ -3,6 +3,8 @@
 package main
 
 import (
+	"errors"
+
 	"github.com/spf13/cobra"
 
 	"example.com/iomux/servers/echo"
@@ -10,6 +12,7 @@ import (
 
 func newEcho() *cobra.Command {
 	var s server
+	var traceFile string
 	cmd := &cobra.Command{
 		Use:   "echo",
 		Short: "Serve echo: every client gets back what it sends",
@@ -39,7 +42,9 @@ address of, or, without --listen, all of them. With --takeover the next server
 that is started with the same PATH takes the sockets over, and this one ends as
 after a signal: no client is refused meanwhile.
 
-The log goes to standard error; at level debug it shows every connection.
+The log goes to standard error; at level debug it shows every connection. --trace
+writes what "iomux study trace" prints, of this server, to a file; it costs much of
+the speed, and the file grows with every message.
 
 ` + statsHelp,
 		Example: `  iomux echo
@@ -48,13 +53,20 @@ The log goes to standard error; at level debug it shows every connection.
   iomux echo --listen unix:///tmp/echo.sock --mode 0660 --takeover /tmp/echo.takeover
   iomux echo --max-conns 10000 --max-conns-per-addr 100 --idle-timeout 30s --stats 1s
   iomux echo --tls-self-signed --listen tcp://127.0.0.1:7001
+  iomux echo --loops 1 --trace /tmp/echo.trace
   iomux echo --backend poll --loops 1 --log-level debug --log-format json`,
 		Args:              noArguments,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return s.run(handlers{echo.Handler{}, echo.Packets{}}, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			stop, err := traceTo(traceFile)
+			if err != nil {
+				return err
+			}
+			err = s.run(handlers{echo.Handler{}, echo.Packets{}}, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			return errors.Join(err, stop())
 		},
 	}
 	s.addFlags(cmd)
+	cmd.Flags().StringVar(&traceFile, "trace", "", "write every system call of the loops to `FILE`, explained")
 	return cmd
 }

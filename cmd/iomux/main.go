@@ -56,7 +56,7 @@ right.`,
 	}
 	root.SetVersionTemplate("iomux {{.Version}}\n")
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(newEcho(), newConnect(), newBackends(), newNet(names.System()), newServe(), newChat())
+	root.AddCommand(newEcho(), newConnect(), newBackends(), newNet(names.System()), newServe(), newChat(), newStudy())
 	addHelp(root)
 	addCompletion(root)
 	return root

@@ -33,8 +33,9 @@ func EpollCreate() (int, Errno) {
 // EpollCtl is epoll_ctl(2); op is unix.EPOLL_CTL_ADD, MOD or DEL.
 func EpollCtl(epfd, op, fd int, events uint32) Errno {
 	if h := hooks.Load(); h != nil {
-		args := fmt.Sprintf("%s, %d, %s", [...]string{"?", "ADD", "DEL", "MOD"}[op&3], fd, EpollBits(events))
-		_, e := h.do(Call{Op: OpEpollCtl, FD: epfd, Args: args}, func(*Call) (int, Errno) { return result(epollCtl(epfd, op, fd, events)) })
+		verb, bits := [...]string{"?", "ADD", "DEL", "MOD"}[op&3], EpollBits(events)
+		c := Call{Op: OpEpollCtl, FD: epfd, Args: fmt.Sprintf("%s, %d, %s", verb, fd, bits), Verb: verb, Asked: []Watch{{FD: fd, Bits: bits}}}
+		_, e := h.do(c, func(*Call) (int, Errno) { return result(epollCtl(epfd, op, fd, events)) })
 		return e
 	}
 	return epollCtl(epfd, op, fd, events)
@@ -74,9 +75,13 @@ func EpollWait(epfd int, events []unix.EpollEvent, timeout time.Duration) (int, 
 func epollPwait(epfd int, events []unix.EpollEvent, ms int) (int, Errno) {
 	if h := hooks.Load(); h != nil {
 		args := fmt.Sprintf("%d, %d ms", len(events), ms)
-		return h.do(Call{Op: OpEpollPwait, FD: epfd, Args: args}, func(c *Call) (int, Errno) {
+		timeout := time.Duration(ms) * time.Millisecond
+		if ms < 0 {
+			timeout = math.MaxInt64
+		}
+		return h.do(Call{Op: OpEpollPwait, FD: epfd, Args: args, Size: len(events), Timeout: timeout}, func(c *Call) (int, Errno) {
 			n, e := epollPwaitRaw(epfd, events, ms)
-			c.Out = epollList(events, n)
+			c.Out, c.Found = epollList(events, n)
 			return n, e
 		})
 	}
@@ -93,9 +98,9 @@ func epollPwaitRaw(epfd int, events []unix.EpollEvent, ms int) (int, Errno) {
 func epollPwait2(epfd int, events []unix.EpollEvent, timeout time.Duration) (int, Errno) {
 	if h := hooks.Load(); h != nil {
 		args := fmt.Sprintf("%d, %s", len(events), timeoutText(timeout))
-		return h.do(Call{Op: OpEpollPwait2, FD: epfd, Args: args}, func(c *Call) (int, Errno) {
+		return h.do(Call{Op: OpEpollPwait2, FD: epfd, Args: args, Size: len(events), Timeout: timeout}, func(c *Call) (int, Errno) {
 			n, e := epollPwait2Raw(epfd, events, timeout)
-			c.Out = epollList(events, n)
+			c.Out, c.Found = epollList(events, n)
 			return n, e
 		})
 	}
@@ -132,12 +137,15 @@ func EpollBits(bits uint32) string {
 	return strings.Join(s, "|")
 }
 
-func epollList(events []unix.EpollEvent, n int) string {
+// epollList is the first n events, in words and as the hooks have them.
+func epollList(events []unix.EpollEvent, n int) (text string, list []Watch) {
 	var s []string
 	for i := 0; i < n; i++ {
-		s = append(s, fmt.Sprintf("%d:%s", events[i].Fd, EpollBits(events[i].Events)))
+		w := Watch{FD: int(events[i].Fd), Bits: EpollBits(events[i].Events)}
+		s = append(s, fmt.Sprintf("%d:%s", w.FD, w.Bits))
+		list = append(list, w)
 	}
-	return strings.Join(s, " ")
+	return strings.Join(s, " "), list
 }
 
 // Eventfd is eventfd2(2) with EFD_NONBLOCK and EFD_CLOEXEC, counting from 0.

@@ -22,13 +22,27 @@ type Call struct {
 	FD   int    // the descriptor it acts on, -1 where there is none
 	Args string // the arguments behind FD, decoded; "" where there are none
 
+	// What Args says, for those who work with it.
+	Verb    string        // ADD, MOD or DEL of epoll_ctl
+	Size    int           // of a read or write: bytes offered; of a wait: room for what is ready
+	Timeout time.Duration // of a wait; math.MaxInt64 is for ever
+	Asked   []Watch       // what a wait or a change of an interest is about
+
 	// Only the trace hook sees these.
 	Result   int           // what the call returned, -1 when it failed
 	Errno    Errno         // why it failed, 0 when it did not
 	Out      string        // what the kernel wrote back, decoded
+	Found    []Watch       // what a wait found
 	Injected bool          // the fault hook answered; the kernel was not asked
 	Start    time.Time     // when the call began
 	Took     time.Duration // how long it lasted
+}
+
+// Watch is a descriptor in the list of a wait, or in a change of one.
+type Watch struct {
+	FD   int
+	Bits string // such as IN|RDHUP; of select r, w and x; of kqueue READ|ADD
+	Data int64  // of kqueue: how many bytes, or connections, there are
 }
 
 // String writes the call on one line, in the manner of strace.

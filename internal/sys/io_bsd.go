@@ -14,7 +14,7 @@ import (
 // Read is read(2) on a non-blocking descriptor.
 func Read(fd int, p []byte) (int, Errno) {
 	if h := hooks.Load(); h != nil {
-		return h.do(Call{Op: OpRead, FD: fd, Args: fmt.Sprint(len(p))}, func(*Call) (int, Errno) { return ret(unix.Read(fd, p)) })
+		return h.do(Call{Op: OpRead, FD: fd, Args: fmt.Sprint(len(p)), Size: len(p)}, func(*Call) (int, Errno) { return ret(unix.Read(fd, p)) })
 	}
 	return ret(unix.Read(fd, p))
 }
@@ -27,7 +27,7 @@ func Recv(fd int, p []byte) (int, Errno) { return Read(fd, p) }
 // Write is write(2) on a non-blocking descriptor.
 func Write(fd int, p []byte) (int, Errno) {
 	if h := hooks.Load(); h != nil {
-		return h.do(Call{Op: OpWrite, FD: fd, Args: fmt.Sprint(len(p))}, func(*Call) (int, Errno) { return ret(unix.Write(fd, p)) })
+		return h.do(Call{Op: OpWrite, FD: fd, Args: fmt.Sprint(len(p)), Size: len(p)}, func(*Call) (int, Errno) { return ret(unix.Write(fd, p)) })
 	}
 	return ret(unix.Write(fd, p))
 }
@@ -36,8 +36,9 @@ func Write(fd int, p []byte) (int, Errno) {
 // which it takes the first [MaxPieces].
 func Writev(fd int, pieces [][]byte) (int, Errno) {
 	if h := hooks.Load(); h != nil {
-		args := fmt.Sprintf("%d pieces, %d bytes", len(pieces), total(pieces))
-		return h.do(Call{Op: OpWritev, FD: fd, Args: args}, func(*Call) (int, Errno) { return writev(fd, pieces) })
+		size := total(pieces)
+		args := fmt.Sprintf("%d pieces, %d bytes", len(pieces), size)
+		return h.do(Call{Op: OpWritev, FD: fd, Args: args, Size: size}, func(*Call) (int, Errno) { return writev(fd, pieces) })
 	}
 	return writev(fd, pieces)
 }

@@ -13,7 +13,7 @@ import (
 // Read is read(2) on a non-blocking descriptor.
 func Read(fd int, p []byte) (int, Errno) {
 	if h := hooks.Load(); h != nil {
-		return h.do(Call{Op: OpRead, FD: fd, Args: fmt.Sprint(len(p))}, func(*Call) (int, Errno) { return read(fd, p) })
+		return h.do(Call{Op: OpRead, FD: fd, Args: fmt.Sprint(len(p)), Size: len(p)}, func(*Call) (int, Errno) { return read(fd, p) })
 	}
 	return read(fd, p)
 }
@@ -25,7 +25,7 @@ func Read(fd int, p []byte) (int, Errno) {
 // the bytes away.
 func Recv(fd int, p []byte) (int, Errno) {
 	if h := hooks.Load(); h != nil {
-		return h.do(Call{Op: OpRecvfrom, FD: fd, Args: fmt.Sprintf("%d, TRUNC", len(p))}, func(*Call) (int, Errno) { return recv(fd, p) })
+		return h.do(Call{Op: OpRecvfrom, FD: fd, Args: fmt.Sprintf("%d, TRUNC", len(p)), Size: len(p)}, func(*Call) (int, Errno) { return recv(fd, p) })
 	}
 	return recv(fd, p)
 }
@@ -33,7 +33,7 @@ func Recv(fd int, p []byte) (int, Errno) {
 // Write is write(2) on a non-blocking descriptor.
 func Write(fd int, p []byte) (int, Errno) {
 	if h := hooks.Load(); h != nil {
-		return h.do(Call{Op: OpWrite, FD: fd, Args: fmt.Sprint(len(p))}, func(*Call) (int, Errno) { return write(fd, p) })
+		return h.do(Call{Op: OpWrite, FD: fd, Args: fmt.Sprint(len(p)), Size: len(p)}, func(*Call) (int, Errno) { return write(fd, p) })
 	}
 	return write(fd, p)
 }
@@ -42,8 +42,9 @@ func Write(fd int, p []byte) (int, Errno) {
 // which it takes the first [MaxPieces] that are not empty.
 func Writev(fd int, pieces [][]byte) (int, Errno) {
 	if h := hooks.Load(); h != nil {
-		args := fmt.Sprintf("%d pieces, %d bytes", len(pieces), total(pieces))
-		return h.do(Call{Op: OpWritev, FD: fd, Args: args}, func(*Call) (int, Errno) { return writev(fd, pieces) })
+		size := total(pieces)
+		args := fmt.Sprintf("%d pieces, %d bytes", len(pieces), size)
+		return h.do(Call{Op: OpWritev, FD: fd, Args: args, Size: size}, func(*Call) (int, Errno) { return writev(fd, pieces) })
 	}
 	return writev(fd, pieces)
 }

@@ -74,10 +74,11 @@ func NewKqueue() (int, Errno) {
 func KeventWait(kq int, changes, events []Kevent, timeout time.Duration) (int, Errno) {
 	if h := hooks.Load(); h != nil {
 		args := fmt.Sprintf("[%s], %d, %s", keventList(changes), len(events), timeoutText(timeout))
-		return h.do(Call{Op: OpKevent, FD: kq, Args: args}, func(c *Call) (int, Errno) {
+		c := Call{Op: OpKevent, FD: kq, Args: args, Size: len(events), Timeout: timeout, Asked: keventWatches(changes)}
+		return h.do(c, func(c *Call) (int, Errno) {
 			n, e := kqueueCalls.Kevent(kq, changes, events, timeout)
 			if n > 0 {
-				c.Out = keventList(events[:n])
+				c.Out, c.Found = keventList(events[:n]), keventWatches(events[:n])
 			}
 			return n, e
 		})
@@ -100,19 +101,32 @@ func KqueuePollable() bool { return kqueueCalls.Pollable }
 func keventList(list []Kevent) string {
 	var s []string
 	for _, k := range list {
-		name := "READ"
-		if k.Filter == FilterWrite {
-			name = "WRITE"
-		}
-		for _, f := range []struct {
-			bit  KFlags
-			name string
-		}{{EvAdd, "ADD"}, {EvDelete, "DELETE"}, {EvOneShot, "ONESHOT"}, {EvClear, "CLEAR"}, {EvError, "ERROR"}, {EvEOF, "EOF"}} {
-			if k.Flags&f.bit != 0 {
-				name += "|" + f.name
-			}
-		}
-		s = append(s, fmt.Sprintf("%d:%s data=%d", k.Ident, name, k.Data))
+		s = append(s, fmt.Sprintf("%d:%s data=%d", k.Ident, k.names(), k.Data))
 	}
 	return strings.Join(s, " ")
+}
+
+// names are filter and flags, such as "READ|EOF".
+func (k *Kevent) names() string {
+	name := "READ"
+	if k.Filter == FilterWrite {
+		name = "WRITE"
+	}
+	for _, f := range []struct {
+		bit  KFlags
+		name string
+	}{{EvAdd, "ADD"}, {EvDelete, "DELETE"}, {EvOneShot, "ONESHOT"}, {EvClear, "CLEAR"}, {EvError, "ERROR"}, {EvEOF, "EOF"}} {
+		if k.Flags&f.bit != 0 {
+			name += "|" + f.name
+		}
+	}
+	return name
+}
+
+// keventWatches is the list as the hooks have it.
+func keventWatches(list []Kevent) (watches []Watch) {
+	for _, k := range list {
+		watches = append(watches, Watch{FD: k.Ident, Bits: k.names(), Data: k.Data})
+	}
+	return watches
 }

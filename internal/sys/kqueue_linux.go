@@ -5,9 +5,13 @@ package sys
 // the system most developers have.
 var kqueueCalls KqueueCalls
 
-// SetKqueue installs an implementation of kqueue for this process; iomux.Open
-// and iomux.Backends then offer it. Call it from an init function only.
-func SetKqueue(c KqueueCalls) { kqueueCalls = c }
+// SetKqueue installs an implementation of kqueue for this process, in place of the
+// old one; iomux.Open and iomux.Backends then offer it. The zero KqueueCalls is
+// none. Call it only while nothing else goes on: from an init function, mostly.
+func SetKqueue(c KqueueCalls) (old KqueueCalls) {
+	old, kqueueCalls = kqueueCalls, c
+	return old
+}
 
 // HasKqueue reports whether SetKqueue was called.
 func HasKqueue() bool { return kqueueCalls.Kqueue != nil }

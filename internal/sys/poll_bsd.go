@@ -9,6 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// pollRdHup: there is no POLLRDHUP here.
+const pollRdHup = 0
+
 func poll(fds []unix.PollFd, timeout time.Duration) (int, Errno) {
 	if timeout == math.MaxInt64 {
 		return ret(unix.Poll(fds, -1))

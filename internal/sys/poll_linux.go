@@ -8,6 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// pollRdHup is POLLRDHUP, which only Linux has.
+const pollRdHup = unix.POLLRDHUP
+
 func poll(fds []unix.PollFd, timeout time.Duration) (int, Errno) {
 	var ts *unix.Timespec
 	if timeout != math.MaxInt64 {
@@ -27,7 +30,8 @@ func poll(fds []unix.PollFd, timeout time.Duration) (int, Errno) {
 func HoldForRead(fd int, timeout time.Duration) Errno {
 	if h := hooks.Load(); h != nil {
 		args := "[IN], " + timeoutText(timeout)
-		_, e := h.do(Call{Op: OpPoll, FD: fd, Args: args}, func(*Call) (int, Errno) { return holdForRead(fd, timeout) })
+		c := Call{Op: OpPoll, FD: fd, Args: args, Size: 1, Timeout: timeout, Asked: []Watch{{FD: fd, Bits: "IN"}}}
+		_, e := h.do(c, func(*Call) (int, Errno) { return holdForRead(fd, timeout) })
 		return e
 	}
 	_, e := holdForRead(fd, timeout)

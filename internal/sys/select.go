@@ -48,10 +48,12 @@ const SelectMax = selectMax
 func Select(n int, r, w, x FDSet, timeout time.Duration) (int, Errno) {
 	if h := hooks.Load(); h != nil {
 		args := fmt.Sprintf("r[%s] w[%s] x[%s], %s", r.list(), w.list(), x.list(), timeoutText(timeout))
-		return h.do(Call{Op: OpSelect, FD: -1, Args: fmt.Sprintf("%d, %s", n, args)}, func(c *Call) (int, Errno) {
+		c := Call{Op: OpSelect, FD: -1, Args: fmt.Sprintf("%d, %s", n, args), Size: n, Timeout: timeout, Asked: setWatches(n, r, w, x)}
+		return h.do(c, func(c *Call) (int, Errno) {
 			k, e := selectCall(n, r, w, x, timeout)
 			if k > 0 {
 				c.Out = fmt.Sprintf("r[%s] w[%s] x[%s]", r.list(), w.list(), x.list())
+				c.Found = setWatches(n, r, w, x)
 			}
 			return k, e
 		})
@@ -72,4 +74,23 @@ func (s FDSet) list() string {
 		}
 	}
 	return strings.Join(l, " ")
+}
+
+// setWatches is what is in the three sets below n, as the hooks have it.
+func setWatches(n int, r, w, x FDSet) (list []Watch) {
+	for fd := range n {
+		bits := ""
+		for _, s := range [...]struct {
+			set  FDSet
+			name string
+		}{{r, "r"}, {w, "w"}, {x, "x"}} {
+			if s.set.Has(fd) {
+				bits += s.name
+			}
+		}
+		if bits != "" {
+			list = append(list, Watch{FD: fd, Bits: bits})
+		}
+	}
+	return list
 }

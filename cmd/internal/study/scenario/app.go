@@ -20,7 +20,7 @@ type app func(p peer, data []byte)
 func echo(p peer, data []byte) { _, _ = p.Write(data) } // an error ends the connection
 
 // bigSize is more than the kernel takes at once from the server of a slow reader.
-const bigSize = 256 << 10
+const bigSize = 96 << 10
 
 // big answers anything with a lot.
 func big(p peer, _ []byte) { _, _ = p.Write(bytes.Repeat([]byte("x"), bigSize)) }

@@ -32,7 +32,7 @@ func (b Backend) Here() error {
 	if !slices.Contains(Names(), string(b)) {
 		return fmt.Errorf("there is no backend %q", string(b))
 	}
-	restore := b.prepare()
+	restore := b.Prepare()
 	defer restore()
 	p, err := iomux.Open(b.poller())
 	if err != nil {

@@ -5,8 +5,10 @@ package scenario
 import (
 	"context"
 	"errors"
+	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -20,12 +22,13 @@ import (
 )
 
 // edgeServer is a loop that is told of each change once. It must therefore read,
-// accept and write until the kernel says EAGAIN, and asks for both directions once and
-// for all.
+// accept and write until the kernel says EAGAIN. What it has asked for once it need
+// never take back: nothing is reported again that does not change.
 type edgeServer struct {
 	sel      *selectors.Selector[func(iomux.Events)]
 	app      app
-	listener int // -1: none
+	listener int                   // -1: none
+	socket   reactor.SocketOptions // of those that are accepted, where they inherit none
 	buf      []byte
 	conns    map[int]*edgePeer
 	closing  []*edgePeer // at the end of the turn
@@ -43,7 +46,7 @@ type edgeAlarm struct {
 	f  func()
 }
 
-const edgeEvents = iomux.Readable | iomux.Writable | iomux.Edge
+const edgeEvents = iomux.Readable | iomux.Edge
 
 func newEdgeServer(b iomux.Backend) (*edgeServer, error) {
 	sel, err := selectors.New[func(iomux.Events)](b)
@@ -63,34 +66,62 @@ func (s *edgeServer) post(f func()) error {
 	return nil
 }
 
-func (s *edgeServer) listen(a app, o reactor.SocketOptions) (string, error) {
-	fd, errno := sys.Socket(unix.AF_INET, unix.SOCK_STREAM)
+func (s *edgeServer) listen(url string, a app, o reactor.SocketOptions) (net.Addr, error) {
+	fd, addr, errno := edgeListener(url, o)
 	if errno != 0 {
-		return "", errno
-	}
-	set := func(opt, value int) {
-		if errno == 0 && value != 0 {
-			errno = sys.SetsockoptInt(fd, unix.SOL_SOCKET, opt, value)
+		if fd >= 0 {
+			_ = sys.Close(fd) // nobody has connected
 		}
+		return nil, errno
 	}
-	set(unix.SO_RCVBUF, o.ReadBuffer)
-	set(unix.SO_SNDBUF, o.WriteBuffer)
-	if errno == 0 {
-		errno = sys.Bind(fd, netip.MustParseAddrPort("127.0.0.1:0"))
+	s.app, s.listener = a, fd
+	if addr.Network() == "unix" {
+		s.socket = o
+	}
+	if _, err := s.sel.Register(fd, iomux.Readable|iomux.Edge, s.accept); err != nil {
+		return nil, err
+	}
+	return addr, nil
+}
+
+// edgeListener is a socket that listens at tcp://127.0.0.1:0, or at a Unix socket's
+// abstract name.
+func edgeListener(url string, o reactor.SocketOptions) (fd int, addr net.Addr, errno sys.Errno) {
+	name, local := strings.CutPrefix(url, "unix:")
+	family := unix.AF_INET
+	if local {
+		family = unix.AF_UNIX
+	}
+	if fd, errno = sys.Socket(family, unix.SOCK_STREAM); errno != 0 {
+		return -1, nil, errno
+	}
+	if local {
+		addr, errno = &net.UnixAddr{Name: name, Net: "unix"}, sys.BindUnix(fd, name)
+	} else {
+		if errno = setBuffers(fd, o); errno == 0 {
+			errno = sys.Bind(fd, netip.MustParseAddrPort("127.0.0.1:0"))
+		}
+		if errno == 0 {
+			var bound netip.AddrPort
+			bound, errno = sys.Getsockname(fd)
+			addr = net.TCPAddrFromAddrPort(bound)
+		}
 	}
 	if errno == 0 {
 		errno = sys.Listen(fd, 128)
 	}
-	addr, e := sys.Getsockname(fd)
-	if errno = max(errno, e); errno != 0 {
-		_ = sys.Close(fd) // nobody has connected
-		return "", errno
+	return fd, addr, errno
+}
+
+// setBuffers sets the sizes of a socket's buffers, those that are said.
+func setBuffers(fd int, o reactor.SocketOptions) (errno sys.Errno) {
+	if o.ReadBuffer > 0 {
+		errno = sys.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, o.ReadBuffer)
 	}
-	s.app, s.listener = a, fd
-	if _, err := s.sel.Register(fd, iomux.Readable|iomux.Edge, s.accept); err != nil {
-		return "", err
+	if o.WriteBuffer > 0 && errno == 0 {
+		errno = sys.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, o.WriteBuffer)
 	}
-	return addr.String(), nil
+	return errno
 }
 
 func (s *edgeServer) run() {
@@ -151,6 +182,9 @@ func (s *edgeServer) accept(iomux.Events) {
 		}
 		if errno != 0 {
 			return // EAGAIN: until there is none left, for nobody will say so again
+		}
+		if errno := setBuffers(fd, s.socket); errno != 0 {
+			s.err = errors.Join(s.err, errno)
 		}
 		p := &edgePeer{server: s, fd: fd}
 		s.conns[fd] = p

@@ -16,6 +16,7 @@ type edgePeer struct {
 	server *edgeServer
 	fd     int
 	out    []byte // what the kernel did not take
+	both   bool   // it is watched for both directions
 	ended  bool   // the peer has sent its end
 	over   bool
 }
@@ -69,7 +70,13 @@ func (p *edgePeer) flush() {
 		n, errno := sys.Write(p.fd, p.out)
 		switch {
 		case errno == syscall.EINTR:
+		case errno == syscall.EAGAIN && p.both:
+			return
 		case errno == syscall.EAGAIN:
+			p.both = true
+			if _, err := p.server.sel.SetEvents(p.fd, edgeEvents|iomux.Writable); err != nil {
+				p.end()
+			}
 			return
 		case errno != 0:
 			p.end()

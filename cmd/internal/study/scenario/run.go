@@ -6,6 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
 	"time"
 
 	"example.com/iomux/cmd/internal/study/trace"
@@ -17,14 +20,22 @@ const patience = 30 * time.Second
 // Run plays a scenario on a backend and gives every record to sink, on whichever
 // goroutine made the call, one at a time. The hook of internal/sys is the process's:
 // one Run at a time, and nothing else that makes calls through it.
-func Run(ctx context.Context, sc Scenario, b Backend, sink func(*trace.Record)) error {
+func Run(ctx context.Context, sc Scenario, b Backend, sink func(*trace.Record)) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	restoreBackend := b.prepare()
+	restoreBackend := b.Prepare()
 	defer restoreBackend()
 	rec := trace.New(sink, nil)
 	restore := rec.Install()
 	defer restore()
+	url := "tcp://127.0.0.1:0"
+	if sc.local {
+		var remove func()
+		if url, remove, err = localURL(); err != nil {
+			return err
+		}
+		defer remove()
+	}
 	rec.Note("the server starts")
 	sv, err := open(b)
 	if err != nil {
@@ -34,7 +45,7 @@ func Run(ctx context.Context, sc Scenario, b Backend, sink func(*trace.Record)) 
 	err = s.do(func(s *script) {
 		s.await(any)
 		rec.Note("it listens")
-		s.address, err = sv.listen(sc.app, sc.socket)
+		s.address, err = sv.listen(url, sc.app, sc.socket)
 		if err != nil {
 			panic(stop{err})
 		}
@@ -44,8 +55,12 @@ func Run(ctx context.Context, sc Scenario, b Backend, sink func(*trace.Record)) 
 	if err != nil {
 		err = fmt.Errorf("scenario %s on %s: %w", sc.Name, b, err)
 	}
+	s.end()
 	rec.Note("the server ends")
-	return errors.Join(err, sv.shutdown(ctx))
+	// Also that of a script that was given up ends in good order, in its own time.
+	ending, done := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer done()
+	return errors.Join(err, sv.shutdown(ending))
 }
 
 // open starts a server on a backend.
@@ -54,4 +69,17 @@ func open(b Backend) (server, error) {
 		return newEdgeServer(b.poller())
 	}
 	return newReactorServer(b.poller())
+}
+
+// localURL is a Unix socket's address that nobody else has, which goes with the process
+// where names need no file.
+func localURL() (url string, remove func(), err error) {
+	if runtime.GOOS == "linux" {
+		return fmt.Sprintf("unix:@iomux-study-%d", os.Getpid()), func() {}, nil
+	}
+	dir, err := os.MkdirTemp("", "iomux-study")
+	if err != nil {
+		return "", nil, err
+	}
+	return "unix://" + filepath.Join(dir, "socket"), func() { _ = os.RemoveAll(dir) }, nil
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync"
 	"time"
 
 	"example.com/iomux/cmd/internal/study/trace"
@@ -19,8 +20,16 @@ type script struct {
 	ctx      context.Context
 	rec      *trace.Recorder
 	server   server
-	address  string
+	address  net.Addr
 	deadline time.Time
+	undo     []func() // what a script that is given up has left behind
+}
+
+// end takes back what is left of a script.
+func (s *script) end() {
+	for _, f := range s.undo {
+		f()
+	}
 }
 
 // stop is how a step ends the script.
@@ -69,19 +78,21 @@ func any(trace.State) bool { return true }
 // at once.
 func (s *script) hold() (release func()) {
 	held, free := make(chan struct{}), make(chan struct{})
+	release = sync.OnceFunc(func() { close(free) })
+	s.undo = append(s.undo, release)
 	s.must("hold the loop", s.server.post(func() {
 		close(held)
 		<-free
 	}))
 	<-held
-	return func() { close(free) }
+	return release
 }
 
 // client is one connection of the script.
 type client struct {
 	s    *script
 	name string
-	*net.TCPConn
+	net.Conn
 }
 
 // connect is a step.
@@ -93,10 +104,11 @@ func (s *script) connect(name string) (c *client) {
 
 func (s *script) dial(name string) *client {
 	d := net.Dialer{Deadline: s.deadline}
-	conn, err := d.DialContext(s.ctx, "tcp", s.address)
+	conn, err := d.DialContext(s.ctx, s.address.Network(), s.address.String())
 	s.must("connect", err)
+	s.undo = append(s.undo, func() { _ = conn.Close() }) // mostly it is closed already
 	s.must("set a deadline", conn.SetDeadline(s.deadline))
-	return &client{s, name, conn.(*net.TCPConn)}
+	return &client{s, name, conn}
 }
 
 // send is no step of its own.

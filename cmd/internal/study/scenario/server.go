@@ -5,6 +5,7 @@ package scenario
 import (
 	"context"
 	"log/slog"
+	"net"
 	"time"
 
 	"example.com/iomux"
@@ -13,7 +14,7 @@ import (
 
 // server is what a scenario runs against.
 type server interface {
-	listen(a app, o reactor.SocketOptions) (address string, err error)
+	listen(url string, a app, o reactor.SocketOptions) (net.Addr, error)
 	post(f func()) error // on its loop
 	shutdown(ctx context.Context) error
 }
@@ -34,12 +35,12 @@ func newReactorServer(b iomux.Backend) (*reactorServer, error) {
 	return &reactorServer{g}, nil
 }
 
-func (s *reactorServer) listen(a app, o reactor.SocketOptions) (string, error) {
-	ln, err := s.group.Listen("tcp://127.0.0.1:0", handler{app: a}, reactor.ListenOptions{Socket: o})
+func (s *reactorServer) listen(url string, a app, o reactor.SocketOptions) (net.Addr, error) {
+	ln, err := s.group.Listen(url, handler{app: a}, reactor.ListenOptions{Socket: o})
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	return ln.Addr().String(), nil
+	return ln.Addr(), nil
 }
 
 func (s *reactorServer) post(f func()) error { return s.group.Loops()[0].Post(f) }

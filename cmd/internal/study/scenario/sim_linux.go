@@ -12,8 +12,9 @@ const simulated = true
 // offered it: only a study puts it in, while it runs.
 var simulation = sys.SetKqueue(sys.KqueueCalls{})
 
-// prepare makes a backend work, until restore.
-func (b Backend) prepare() (restore func()) {
+// Prepare makes a backend work, until restore: for kqueue it puts the simulation in. Not
+// while another goroutine opens or uses pollers.
+func (b Backend) Prepare() (restore func()) {
 	if b != Kqueue {
 		return func() {}
 	}

@@ -41,7 +41,7 @@ func (in *interest) change(r *Record) []Row {
 	case r.Op == sys.OpKevent:
 		return nil
 	case r.Op == sys.OpPoll || r.Op == sys.OpSelect:
-		if r.Size == 0 || r.On.FD >= 0 {
+		if !r.Wait {
 			return nil
 		}
 		t := map[int]Row{}

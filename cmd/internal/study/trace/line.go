@@ -37,7 +37,7 @@ func (s Style) Result(r *Record) string {
 			name = fmt.Sprintf("errno %d", int(r.Errno))
 		}
 		return "-1 " + name
-	case r.New != nil && r.Out != "":
+	case r.New != nil && r.Out != "" && r.Out != nowhere:
 		return s.ref(*r.New) + " [" + s.address(r.Out) + "]"
 	case r.New != nil:
 		return s.ref(*r.New)
@@ -47,7 +47,7 @@ func (s Style) Result(r *Record) string {
 		return fmt.Sprintf("%d [%s]", r.Result, s.address(r.Out))
 	case r.Op == sys.OpIoctl && s.Stable:
 		return "0 [N]"
-	case r.Out != "" && !r.IsWait():
+	case r.Out != "" && r.Found == nil:
 		return fmt.Sprintf("%d [%s]", r.Result, r.Out)
 	}
 	return fmt.Sprint(r.Result)
@@ -83,7 +83,7 @@ func (s Style) args(r *Record) string {
 	args := r.Args
 	switch r.Op {
 	case sys.OpSetsockopt, sys.OpGetsockopt:
-		args = optionNames(args)
+		args = OptionName(args)
 	case sys.OpBind, sys.OpConnect:
 		args = s.address(args)
 	}
@@ -152,17 +152,24 @@ func (s Style) timeout(d time.Duration) string {
 	return d.String()
 }
 
-var port = regexp.MustCompile(`:[1-9]\d*$`)
+// nowhere is what internal/sys says of a peer that has no internet address.
+const nowhere = "invalid AddrPort"
+
+// port is what the kernel chooses of an address, or the number of the process in a name.
+var port = regexp.MustCompile(`:[1-9]\d*$|-\d+"$`)
 
 func (s Style) address(a string) string {
 	if s.Stable {
+		if strings.HasSuffix(a, `"`) {
+			return port.ReplaceAllString(a, `-PID"`)
+		}
 		return port.ReplaceAllString(a, ":PORT")
 	}
 	return a
 }
 
-// optionNames turns "1, 2, 1" into SOL_SOCKET, SO_REUSEADDR, 1.
-func optionNames(args string) string {
+// OptionName turns "1, 2, 1" into SOL_SOCKET, SO_REUSEADDR, 1.
+func OptionName(args string) string {
 	level, rest, _ := strings.Cut(args, ", ")
 	option, value, _ := strings.Cut(rest, ", ")
 	name, known := options[level+" "+option]
@@ -191,7 +198,15 @@ var options = func() map[string]string {
 		{unix.SOL_SOCKET, unix.SO_TYPE, "SOL_SOCKET, SO_TYPE"},
 		{unix.IPPROTO_TCP, unix.TCP_NODELAY, "IPPROTO_TCP, TCP_NODELAY"},
 		{unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, "IPPROTO_IPV6, IPV6_V6ONLY"},
+		{unix.IPPROTO_TCP, sys.OptKeepIdle, "IPPROTO_TCP, TCP_KEEPIDLE"},
+		{unix.IPPROTO_TCP, sys.OptKeepInterval, "IPPROTO_TCP, TCP_KEEPINTVL"},
+		{unix.IPPROTO_TCP, sys.OptKeepCount, "IPPROTO_TCP, TCP_KEEPCNT"},
+		{unix.IPPROTO_TCP, sys.OptUserTimeout, "IPPROTO_TCP, TCP_USER_TIMEOUT"},
+		{unix.IPPROTO_TCP, sys.OptDeferAccept, "IPPROTO_TCP, TCP_DEFER_ACCEPT"},
 	} {
+		if o.option == 0 {
+			continue // not on this system
+		}
 		m[fmt.Sprintf("%d %d", o.level, o.option)] = o.name
 	}
 	return m

@@ -13,11 +13,12 @@ import (
 // it was closed and returned again: connections are counted, so each has a name of
 // its own.
 type names struct {
-	byFD  map[int]Ref
-	count map[Kind]int // of names given out
+	byFD   map[int]Ref
+	count  map[Kind]int // of names given out
+	tables map[int]int  // the epolls and kqueues, numbered
 }
 
-func newNames() *names { return &names{map[int]Ref{}, map[Kind]int{}} }
+func newNames() *names { return &names{map[int]Ref{}, map[Kind]int{}, map[int]int{}} }
 
 // of is the descriptor with its name.
 func (n *names) of(fd int) Ref {
@@ -37,6 +38,9 @@ func (n *names) give(fd int, k Kind) Ref {
 	name := string(k)
 	if c := n.count[k]; c > 1 || k == Conn {
 		name = fmt.Sprintf("%s %d", k, c)
+	}
+	if k == Epoll || k == Kqueue {
+		n.tables[fd] = n.count[k]
 	}
 	r := Ref{fd, k, name}
 	n.byFD[fd] = r
@@ -87,7 +91,10 @@ func (n *names) learn(c *sys.Call, nested bool) *Ref {
 	case sys.OpConnect:
 		n.become(c.FD, Dialed)
 	case sys.OpClose: // whatever it answers
-		delete(n.byFD, c.FD)
+		if !nested { // else it is the kqueue, whose own close ends next
+			delete(n.byFD, c.FD)
+			delete(n.tables, c.FD)
+		}
 	}
 	return nil
 }

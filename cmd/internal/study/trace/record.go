@@ -3,6 +3,7 @@
 package trace
 
 import (
+	"syscall"
 	"time"
 
 	"example.com/iomux/internal/sys"
@@ -32,7 +33,7 @@ type Phase string
 // The phases, in the order of a turn, and what is no part of one.
 const (
 	Setup    Phase = "setup"    // before a loop has run
-	Wait     Phase = "wait"     // the wait, and taking in the wake-up that ended it
+	Waiting  Phase = "wait"     // the wait, and taking in the wake-up that ended it
 	Dispatch Phase = "dispatch" // for what the wait has found
 	Posted   Phase = "posted"   // functions that other goroutines have posted
 	Timers   Phase = "timers"
@@ -61,9 +62,10 @@ type Record struct {
 
 	At    time.Duration // when it began, since the recorder was made
 	Took  time.Duration
-	Loop  int // 1 for the first one; 0: not made by a loop
-	Turn  int // of that loop, from 1; 0: before its first wait
-	Depth int // 1: made by what plays the kernel, within a call of its
+	Loop  int  // 1 for the first one; 0: not made by a loop
+	Turn  int  // of that loop, from 1; 0: before its first wait
+	Depth int  // 1: made by what plays the kernel, within a call of its
+	Wait  bool // it is the wait, or the look without waiting, that a turn begins with
 	Phase Phase
 
 	Op      sys.Op
@@ -84,6 +86,10 @@ type Record struct {
 	Table []Row // the interest table after the call, if the call has changed it
 }
 
+// Interrupted reports whether a signal ended the call, which is made again then. In
+// which call signals come, most of them the Go runtime's own, is another in each run.
+func (r *Record) Interrupted() bool { return r.Errno == syscall.EINTR }
+
 // Row is an entry of a loop's interest table.
 type Row struct {
 	Loop int    `json:"loop"`
@@ -92,15 +98,16 @@ type Row struct {
 	Bits string `json:"bits"`
 }
 
-// IsWait reports whether the call waits for descriptors, or asks for them.
-func (r *Record) IsWait() bool { return r.Note == "" && isWait(r.Op, r.Size) }
-
-// isWait: size tells a kevent that waits from one that changes, and the probes of
-// poll and select, which are about nothing, from waits.
-func isWait(op sys.Op, size int) bool {
-	switch op {
-	case opEpollPwait, opEpollPwait2, sys.OpPoll, sys.OpSelect, sys.OpKevent:
-		return size > 0
+// isWait reports whether a call is the one that a loop's turn begins with. Its size
+// tells a kevent that waits from one that changes, and the probes of poll and select,
+// which are about nothing, from waits. A poll about one descriptor, which is not the
+// waker's, is a question beside the table.
+func (n *names) isWait(c *sys.Call) bool {
+	switch c.Op {
+	case opEpollPwait, opEpollPwait2, sys.OpSelect, sys.OpKevent:
+		return c.Size > 0
+	case sys.OpPoll:
+		return c.Size > 1 || c.Size == 1 && len(c.Asked) == 1 && n.of(c.Asked[0].FD).Kind == Waker
 	}
 	return false
 }

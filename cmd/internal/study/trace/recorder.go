@@ -5,7 +5,6 @@ package trace
 import (
 	"context"
 	"sync"
-	"syscall"
 	"time"
 
 	"example.com/iomux/internal/sys"
@@ -24,6 +23,7 @@ type Recorder struct {
 	names   *names
 	tables  interest
 	state   State
+	wakers  int           // writes to a waker that have begun and not ended
 	changed chan struct{} // closed when state has changed
 }
 
@@ -34,6 +34,7 @@ type State struct {
 	Wakes    int // written to the waker and not read yet
 	Accepted int // connections
 	Open     int // connections that are not closed
+	Written  int // bytes, to connections
 }
 
 // New makes a recorder that hands each record to sink, one at a time, on the goroutine
@@ -107,12 +108,19 @@ func (r *Recorder) begin(c *sys.Call) {
 	defer r.mu.Unlock()
 	t := r.thread()
 	t.stack = append(t.stack, c.Op)
-	if len(t.stack) > 1 || !isWait(c.Op, c.Size) {
+	if c.Op == sys.OpWrite && r.names.of(c.FD).Kind == Waker {
+		r.wakers++
+		r.state.Wakes++
+	}
+	if len(t.stack) > 1 || !r.names.isWait(c) {
 		return
 	}
 	if t.loop == 0 {
 		r.loops++
 		t.loop = r.loops
+		if n := r.names.tables[c.FD]; n > 0 {
+			t.loop = n // as its epoll is called
+		}
 	}
 	if c.Timeout == 0 {
 		return
@@ -142,14 +150,42 @@ func (r *Recorder) end(c *sys.Call) {
 		t.inner = append(t.inner, rec)
 		return
 	}
-	r.sink(rec)
 	for _, inner := range t.inner {
 		inner.Turn, inner.Phase = rec.Turn, rec.Phase
-		r.sink(inner)
 	}
+	if r.idle != nil && rec.Wait && rec.Timeout == 0 && rec.Result == 0 {
+		defer r.idle() // it may park in the runtime's poller now
+	}
+	r.emit(t, append([]*Record{rec}, t.inner...))
 	t.inner = nil
 	if t.loop == 0 {
 		r.forget()
+	}
+}
+
+// emit hands records on. A write to the waker may end later than the wait that it has
+// ended: what the loop does from there on is held back until then, so that the cause
+// comes before the effect.
+func (r *Recorder) emit(t *thread, list []*Record) {
+	if r.wakers > 0 && t.loop > 0 && (t.held != nil || t.woken && list[0].Wait) {
+		t.held = append(t.held, list...)
+		return
+	}
+	for _, rec := range list {
+		r.sink(rec)
+	}
+	if first := list[0]; first.Op != sys.OpWrite || first.On.Kind != Waker {
+		return
+	}
+	if r.wakers--; r.wakers > 0 {
+		return
+	}
+	for _, other := range r.threads {
+		held := other.held
+		other.held = nil
+		for _, rec := range held {
+			r.sink(rec)
+		}
 	}
 }
 
@@ -176,8 +212,8 @@ func (r *Recorder) record(t *thread, c *sys.Call) *Record {
 		return refs
 	}
 	rec.Asked, rec.Found = list(c.Asked), list(c.Found)
-	if rec.Depth == 0 && rec.IsWait() {
-		t.waiting, t.retry = false, c.Errno == syscall.EINTR
+	if rec.Wait = rec.Depth == 0 && r.names.isWait(c); rec.Wait {
+		t.waiting, t.retry = false, rec.Interrupted()
 		if c.Errno == 0 {
 			t.startTurn(rec)
 		}
@@ -195,7 +231,7 @@ func (r *Recorder) count(t *thread, rec *Record) {
 	switch {
 	case rec.Depth > 0:
 		return
-	case rec.IsWait():
+	case rec.Wait:
 		r.state.Waiting = false
 		for _, other := range r.threads {
 			r.state.Waiting = r.state.Waiting || other.waiting
@@ -208,8 +244,8 @@ func (r *Recorder) count(t *thread, rec *Record) {
 		t.accept(rec.Result)
 	case rec.Op == sys.OpClose && rec.On.Kind == Conn:
 		r.state.Open--
-	case rec.Op == sys.OpWrite && rec.On.Kind == Waker:
-		r.state.Wakes++
+	case (rec.Op == sys.OpWrite || rec.Op == sys.OpWritev) && rec.On.Kind == Conn:
+		r.state.Written += rec.Result
 	case rec.Op == sys.OpRead && rec.On.Kind == Waker:
 		r.state.Wakes--
 	default:

@@ -14,6 +14,7 @@ type thread struct {
 	turn    int
 	stack   []sys.Op  // the calls that have begun and not ended
 	inner   []*Record // that ended within the one at the bottom of stack
+	held    []*Record // that are not handed on yet, see Recorder.emit
 	waiting bool      // it is in a wait that may block
 	retry   bool      // its last wait was ended by a signal
 
@@ -49,8 +50,8 @@ func (t *thread) phase(r *Record, running bool) Phase {
 		return Setup
 	case t.loop == 0:
 		return Outside
-	case r.IsWait(), r.Op == sys.OpRead && r.On.Kind == Waker:
-		return Wait
+	case r.Wait, r.Op == sys.OpRead && r.On.Kind == Waker, r.Op == sys.OpPoll:
+		return Waiting
 	case r.Op == sys.OpClose:
 		return Close
 	case r.Op == sys.OpWrite, r.Op == sys.OpWritev:

@@ -1,0 +1,33 @@
+//go:build linux || darwin || dragonfly || freebsd || netbsd || openbsd
+
+package explain
+
+import (
+	"fmt"
+	"syscall"
+
+	"example.com/iomux/cmd/internal/study/trace"
+	"example.com/iomux/internal/sys"
+)
+
+// datagrams explains the calls that take and send several at a time.
+func datagrams(r *trace.Record) string {
+	if r.Op == sys.OpRecvmmsg {
+		const why = "The loop takes the datagrams that have come, so many as there are, in one call"
+		switch {
+		case r.Errno == syscall.EAGAIN:
+			return why + ". EAGAIN: there is none left."
+		case r.Errno != 0:
+			return why + ". An error of an earlier answer is told here, such as that nobody is at its address."
+		}
+		return fmt.Sprintf("%s: %d.", why, r.Result)
+	}
+	const why = "The answers to what came in one call go out together"
+	switch {
+	case r.Errno == syscall.EAGAIN:
+		return why + ". EAGAIN: no room; they wait until the socket is writable."
+	case r.Errno != 0:
+		return why + ". The first of them cannot be sent, and is dropped, as the network drops some."
+	}
+	return fmt.Sprintf("%s: %d. Whether they arrive, nobody will say.", why, r.Result)
+}

@@ -1,0 +1,3 @@
+// Package tracetext prints a trace, a line a call, for people who read it beside the output
+// of strace.
+package tracetext

@@ -1,0 +1,3 @@
+package studycost
+
+func rlimit(n uint64) uint64 { return n }
