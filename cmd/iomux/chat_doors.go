@@ -133,14 +133,17 @@ func hint(l listening, fingerprint string) string {
 	case isUnix(l.URL()): // it has no file
 		return "join with: iomux connect " + l.URL()
 	case l.tls && fingerprint != "":
-		return fmt.Sprintf("join with: iomux connect --fingerprint %s %s", fingerprint, reachable(l.shown()))
+		return fmt.Sprintf("join with: iomux connect --fingerprint %s %s", fingerprint, chats(l.shown()))
 	case l.tls:
-		return "join with: iomux connect " + reachable(l.shown())
+		return "join with: iomux connect " + chats(l.shown())
 	}
 	at := strings.TrimPrefix(reachable(l.URL()), "tcp://")
 	i := strings.LastIndexByte(at, ':')
 	return fmt.Sprintf("join with: nc %s %s", strings.Trim(at[:i], "[]"), at[i+1:])
 }
+
+// chats is the URL of a place with TLS for the client that knows the chat.
+func chats(url string) string { return strings.Replace(reachable(url), "tls://", "chats://", 1) }
 
 // reachable is a URL that one can connect to on this machine, of one that may be for all
 // addresses.

@@ -42,14 +42,25 @@ A server that runs takes it in at SIGHUP.`,
 			if err != nil {
 				return err
 			}
-			err = users.Set(args[0], args[1], operator, password)
-			if errors.Is(err, users.ErrName) || errors.Is(err, users.ErrPassword) {
+			was, err := users.Set(args[0], args[1], operator, password)
+			switch {
+			case errors.Is(err, users.ErrName) || errors.Is(err, users.ErrPassword):
 				return usageError{err}
+			case err != nil:
+				return err
 			}
+			what := "is new"
+			if was != "" {
+				what = "has a new password"
+			}
+			if operator {
+				what += ", and is an operator"
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", args[1], what)
 			return err
 		},
 	}
-	cmd.Flags().BoolVar(&operator, "operator", false, "the user may kick, mute and ban")
+	cmd.Flags().BoolVar(&operator, "operator", false, "the user may kick, mute and ban; without it, it may not any more")
 	return cmd
 }
 

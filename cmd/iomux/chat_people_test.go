@@ -17,7 +17,7 @@ import (
 func addUser(t *testing.T, file, name, password string, more ...string) {
 	t.Helper()
 	args := append([]string{"chat", "passwd", file, name}, more...)
-	if r := call(t, password+"\n", args...); r != (result{}) {
+	if r := call(t, password+"\n", args...); r.status != 0 || !strings.HasPrefix(r.stdout, name+" ") || r.stderr != "" {
 		t.Fatalf("%+v", r)
 	}
 }

@@ -304,7 +304,7 @@ func TestChatTLS(t *testing.T) {
 	if !strings.HasPrefix(p.page, "https://127.0.0.1:") || !strings.HasPrefix(p.urls[0], "tls://") {
 		t.Fatalf("it said %q, %q", p.page, p.urls)
 	}
-	if want := fmt.Sprintf("join with: iomux connect --fingerprint %s %s", p.fingerprint, p.urls[0]); p.join != want {
+	if want := fmt.Sprintf("join with: iomux connect --fingerprint %s %s", p.fingerprint, strings.Replace(p.urls[0], "tls://", "chats://", 1)); p.join != want {
 		t.Errorf("it said %q", p.join)
 	}
 	if status, body := get(t, p.page, nil); status != 200 || !strings.Contains(body, "<title>") {

@@ -25,7 +25,7 @@ func askSecret(stdin *os.File, name string) (string, error) {
 		if tty, err = os.OpenFile("/dev/tty", os.O_RDWR, 0); err != nil {
 			return "", usagef("--login asks for the secret on a terminal, and there is none; want the input to begin with /login NAME SECRET instead")
 		}
-		defer tty.Close()
+		defer func() { _ = tty.Close() }() // everything of it has been read and shown
 	}
 	fd := int(tty.Fd())
 	state, err := term.GetState(fd)

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -297,7 +298,7 @@ func TestKeys(t *testing.T) {
 			got = append(got, buf[:n]...)
 		}
 		rest, _ := io.ReadAll(k.in) // never fails
-		if string(got) != c.want || warned != c.warned || err != io.EOF || k.pressed != c.ends {
+		if string(got) != c.want || warned != c.warned || !errors.Is(err, io.EOF) || k.pressed != c.ends {
 			t.Errorf("%q: %q, %d warnings, %v, %q left", c.in, got, warned, err, rest)
 		}
 		if lock.TryLock() {
@@ -311,7 +312,7 @@ func TestKeys(t *testing.T) {
 	if n, err := k.Read(one); n != 1 || err != nil || one[0] != keyErase {
 		t.Errorf("with room for one: %d, %v, %q", n, err, one)
 	}
-	if _, err := k.Read(nil); err != errLongKey {
+	if _, err := k.Read(nil); !errors.Is(err, errLongKey) {
 		t.Errorf("with no room: %v", err)
 	}
 }

@@ -86,6 +86,9 @@ func (sv *service) drain(signals <-chan os.Signal, limit time.Duration) error {
 	err := within(limit, signals, sv.group.Shutdown)
 	var forced *reactor.ForcedError
 	if errors.As(err, &forced) {
+		if forced.Count == 0 {
+			return nil
+		}
 		sv.log.Warn("connections that did not drain in time were closed", "count", forced.Count, "limit", limit)
 		return nil
 	}

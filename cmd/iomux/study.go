@@ -17,7 +17,7 @@ make their own. The course to it is in docs/study.`,
   iomux study trace
   iomux study compare --scenario two-clients
   iomux study run
-  iomux study run edge`,
+  iomux study run coroutine`,
 		Args: knownSubcommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return studyOverview(cmd) },
 	}

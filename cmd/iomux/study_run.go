@@ -24,8 +24,8 @@ place of the descriptors' numbers, and what came back; at the end stands what wa
 observed. Were that not what the course expects, the exit status is 1. The course is
 in docs/study, a page for each experiment or two.`,
 		Example: `  iomux study run
-  iomux study run eagain`,
-		Args: func(cmd *cobra.Command, args []string) error {
+  iomux study run coroutine`,
+		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return usagef("surplus argument %q: one experiment at a time", args[1])
 			}

@@ -185,7 +185,7 @@ func TestCourseIsWhole(t *testing.T) {
 				t.Errorf("%s has no %q", page, heading)
 			}
 		}
-		if n := strings.Count(string(text), "\n"); n < 50 || n > 160 {
+		if n := strings.Count(string(text), "\n"); n < 60 || n > 150 {
 			t.Errorf("%s has %d lines", page, n)
 		}
 		transcripts := 0

@@ -43,7 +43,7 @@ func TestBadCalls(t *testing.T) {
 		says   []string
 	}{
 		{"unknown command", []string{"eco"}, 2, []string{`"eco"`, "did you mean echo?"}},
-		{"command like nothing", []string{"frobnicate"}, 2, []string{`"frobnicate"`, "backends, completion, connect, echo, net or serve"}},
+		{"command like nothing", []string{"frobnicate"}, 2, []string{`"frobnicate"`, "backends, chat, completion, connect, echo, net, serve or study"}},
 		{"unknown flag of the program", []string{"--frob"}, 2, []string{"--frob", "--help", "--version"}},
 		{"unknown flag", echo("--lops", "2"), 2, []string{"--lops", "did you mean --loops?"}},
 		{"flag like two", echo("--log-leve", "warn"), 2, []string{"did you mean --log-level?"}},

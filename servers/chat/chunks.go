@@ -16,10 +16,10 @@ type Chunks struct{}
 const chunkSize = 1024
 
 // Traits implements Codec.
-func (Chunks) Traits() Traits { return Traits{Echo: true} }
+func (Chunks) Traits() Traits { return Traits{Echo: true, Foreign: true} }
 
 // Decode implements Codec.
-func (Chunks) Decode(p []byte, ends bool) (c Command, used int, err error) {
+func (Chunks) Decode(p []byte, _ bool) (c Command, used int, err error) {
 	piece := p[:min(len(p), chunkSize)]
 	// What counts as white space for bytes in Python: unicode's does not.
 	text := strings.Clone(string(bytes.Trim(piece, " \t\n\v\f\r")))

@@ -30,7 +30,7 @@ func (h *hub) addCommands() {
 		"msg":    {usage: "WHO|#ROOM TEXT", help: "say something to one member alone, or in another room", do: doMsg},
 		"who":    {usage: "[ROOM]", help: "who is in a room", do: doWho},
 		"rooms":  {help: "what rooms there are", do: doRooms},
-		"topic":  {usage: "[TEXT]", help: "what the room is about, or from now on is", do: doTopic},
+		"topic":  {usage: "[TEXT|-]", help: "what the room is about, or from now on is; - is nothing", do: doTopic},
 		"login":  {usage: "[NAME] SECRET", help: "log in", open: true, do: doLogin},
 		"ping":   {help: "get an answer", open: true, do: doPing},
 		"help":   {usage: "[COMMAND]", help: "what commands there are", open: true, do: doHelp},
@@ -68,7 +68,7 @@ func doHelp(h *hub, p *person, c *Command) *failure {
 	}
 	for _, name := range slices.Sorted(maps.Keys(h.commands)) {
 		b := h.commands[name]
-		if name == helloCommand || b.operator && !p.operator {
+		if name == helloCommand || b.operator && !p.operator || name == "login" && h.o.Auth == nil {
 			continue
 		}
 		h.notice(p, "%s: %s", commandLine(name, b), b.help)
@@ -88,7 +88,7 @@ func doPing(h *hub, p *person, c *Command) *failure {
 
 // doQuit lets p go.
 func doQuit(h *hub, p *person, c *Command) *failure {
-	h.drop(p, clean(c.Text, h.o.MaxTopic))
+	h.drop(p, h.reason(p, c.Text))
 	return nil
 }
 
@@ -122,7 +122,7 @@ func doPart(h *hub, p *person, c *Command) *failure {
 	if failed != nil {
 		return failed
 	}
-	why = clean(why, h.o.MaxTopic)
+	why = h.reason(p, why)
 	h.part(p, r, Event{Kind: Left, Nick: p.nick, Text: why})
 	h.send(p, Event{Kind: Exited, Room: r.name, Text: why})
 	return nil

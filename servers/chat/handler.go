@@ -23,7 +23,7 @@ type Handler struct {
 func (h *Handler) Enter(t Transport, addr netip.Addr) *Member {
 	s := h.server
 	o := s.options.Load()
-	m := &Member{handler: h, conn: t, hall: s.hallOf[t.Loop()], heard: o.now()}
+	m := &Member{handler: h, conn: t, hall: s.hallOf[t.Loop()], heard: o.now(), unheard: h.traits.Foreign}
 	m.commands = newBucket(o.Rate, o.Burst, m.heard)
 	m.hall.add(m)
 	if !exempt(o.Proxies, addr) {

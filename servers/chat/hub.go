@@ -205,6 +205,7 @@ func (h *hub) join(p *person, since Since) *failure {
 	if r, failed := h.room(name, false); failed == nil && p.in(r) {
 		// It is the current one from now on.
 		p.rooms = append(slices.DeleteFunc(p.rooms, func(o *room) bool { return o == r }), r)
+		h.notice(p, "what you say is said in %s now", r.name)
 		return nil
 	}
 	switch {

@@ -179,7 +179,7 @@ func TestRooms(t *testing.T) {
 	s.hears(a, "[Fruit] ** bob has joined")
 	s.gives(a, "in fruit", "/join lobby", "in the lobby", "/topic pears", "/topic", "/who", "/who fruit")
 	s.hears(b, "[Fruit] ann: in fruit", "[lobby] ann: in the lobby", "[lobby] ** the topic is: pears (by ann)")
-	s.hears(a, "[lobby] ** the topic is: pears (by ann)", "[lobby] ** the topic is: pears (by ann)", "[lobby] ** here are 2: ann, bob", "[Fruit] ** here are 2: ann, bob")
+	s.hears(a, "** what you say is said in lobby now", "[lobby] ** the topic is: pears (by ann)", "[lobby] ** the topic is: pears (by ann)", "[lobby] ** here are 2: ann, bob", "[Fruit] ** here are 2: ann, bob")
 	s.gives(b, "/rooms", "/part fruit for good", "/part fruit", "/part nowhere")
 	s.hears(b, "** Fruit (2)", "** lobby (2): pears", "[Fruit] ** you are not in the room any more: for good",
 		"** !! you are not in the room Fruit", "** !! there is no room nowhere")
@@ -414,12 +414,17 @@ func TestOperators(t *testing.T) {
 	s.quiet()
 
 	s.gives(op, "/mute ann 5m", "/mute ann x")
-	s.hears(a, "** you are muted until 2026-11-27 09:35, by chef")
-	s.hears(op, "** ann is muted until 2026-11-27 09:35", `** !! "x" is not a time; want one such as 10m or 24h`)
+	s.hears(a, "** you are muted until 2026-11-27 09:35:00 UTC, by chef")
+	s.hears(op, "** ann is muted until 2026-11-27 09:35:00 UTC", `** !! "x" is not a time; want one such as 10m or 24h`)
+	s.gives(op, "/mute chef", "/kick chef")
+	s.hears(op, "** !! that is yourself", "** !! that is yourself; /part leaves a room")
 	s.gives(a, "hello", "/me waves", "/msg bob psst", "/topic mine", "/nick anna")
 	muted := "** !! you are muted: nobody hears you"
 	s.hears(a, muted, muted, "** !! there is nobody called bob", muted, "** !! who is muted keeps its name")
 	s.hears(b)
+	s.gives(a, "/part lobby rude", "/join lobby")
+	s.hears(b, "[lobby] ** ann has left", "[lobby] ** ann has joined")
+	s.quiet()
 	s.gives(op, "/unmute ann", "/unmute ann")
 	s.gives(a, "hello")
 	s.hears(op, "** ann is heard again", "** !! ann is not muted", "[lobby] ann: hello")
@@ -438,7 +443,7 @@ func TestOperators(t *testing.T) {
 	}
 	s.quiet()
 	s.gives(op, "/bans")
-	s.hears(op, "** 192.0.2.0/24, until 2026-11-27 10:40 (by chef)", "** ann, for ever (by chef)")
+	s.hears(op, "** 192.0.2.0/24, until 2026-11-27 10:40:00 UTC (by chef)", "** ann, for ever (by chef)")
 	again := &person{addr: netip.MustParseAddr("192.0.2.77")}
 	s.hub.enter(again)
 	s.hears(again, "** !! you are banned here")

@@ -131,6 +131,9 @@ func (Lines) Encode(dst []byte, e *Event) []byte {
 	case Renamed:
 		return line(dst, e.Room, e, "** %s is called %s now", e.Nick, e.To)
 	case Topic:
+		if e.Text == "" {
+			return line(dst, e.Room, e, "** there is no topic any more (by %s)", e.Nick)
+		}
 		return line(dst, e.Room, e, "** the topic is: %s (by %s)", e.Text, e.Nick)
 	case Kicked:
 		return line(dst, e.Room, e, "** %s was put out by %s%s", e.Nick, e.By, because(e.Text))

@@ -3,6 +3,7 @@
 package chat
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net"
@@ -40,6 +41,7 @@ type Member struct {
 	index   int // in hall.members
 
 	state    memberState
+	unheard  bool        // it has said nothing yet, and may be a client of another protocol
 	gone     bool        // the connection has ended
 	away     atomic.Bool // the same, for other goroutines
 	flying   int         // commands on their way to the home loop, or back
@@ -136,15 +138,20 @@ func (m *Member) Input(p []byte) (used int) {
 			return used
 		}
 	}
-	if m.state == fresh && used < len(p) {
-		if m.handler.traits.Foreign {
-			r, unsure := refuse(p[used:])
-			if r != nil {
-				m.refuse(r)
-			} else if unsure && !ends {
-				return used
-			}
+	if m.unheard && used < len(p) && (m.state == fresh || m.state == met) {
+		// Also of one that has been greeted: a browser may have connected long before it
+		// sends a request.
+		r, unsure := refuse(p[used:])
+		switch {
+		case r != nil:
+			m.refuse(r)
+			return len(p)
+		case unsure && !ends:
+			return used
 		}
+		m.unheard = len(bytes.Trim(p[used:], "\r\n")) == 0
+	}
+	if m.state == fresh && used < len(p) {
 		m.greet()
 	}
 	if len(p) == 0 && !ends && m.state == met {

@@ -14,6 +14,9 @@ func doKick(h *hub, p *person, c *Command) *failure {
 	if failed != nil {
 		return failed
 	}
+	if whom == p {
+		return fail(CodeUsage, "that is yourself; /part leaves a room")
+	}
 	r, why, failed := h.here(p, c)
 	if failed != nil {
 		return failed
@@ -54,6 +57,9 @@ func doMute(h *hub, p *person, c *Command) *failure {
 	if failed != nil {
 		return failed
 	}
+	if whom == p {
+		return fail(CodeUsage, "that is yourself")
+	}
 	until, failed := h.until(c.Text, muteTime)
 	if failed != nil {
 		return failed
@@ -67,8 +73,8 @@ func doMute(h *hub, p *person, c *Command) *failure {
 			return fail(CodeLimit, "too many are muted")
 		}
 	}
-	h.send(whom, Event{Kind: Notice, Text: "you are muted until " + until.UTC().Format(stampLayout) + ", by " + p.nick})
-	h.notice(p, "%s is muted until %s", whom.nick, until.UTC().Format(stampLayout))
+	h.send(whom, Event{Kind: Notice, Text: "you are muted until " + until.UTC().Format(untilLayout) + ", by " + p.nick})
+	h.notice(p, "%s is muted until %s", whom.nick, until.UTC().Format(untilLayout))
 	h.out.note("muted", "nick", whom.nick, "by", p.nick, "until", until)
 	return nil
 }
@@ -129,7 +135,7 @@ func doBan(h *hub, p *person, c *Command) *failure {
 	}
 	test.fill([]Ban{ban})
 	h.out.keepBans(h.bans.current(h.now))
-	h.out.note("banned", "whom", c.To, "by", p.nick, "until", until)
+	h.out.note("banned", "whom", c.To, "by", p.nick, "until", untilText(until))
 	n := 0
 	for _, whom := range h.nicks {
 		if !whom.operator && (test.nick(whom.fold, h.now) || test.addr(whom.addr.Unmap(), h.now)) {
@@ -140,6 +146,14 @@ func doBan(h *hub, p *person, c *Command) *failure {
 	}
 	h.notice(p, "%s is banned; connections ended: %d", c.To, n)
 	return nil
+}
+
+// untilText is how long a ban lasts.
+func untilText(until time.Time) string {
+	if until.IsZero() {
+		return "for ever"
+	}
+	return "until " + until.UTC().Format(untilLayout)
 }
 
 // doUnban lets somebody in again.
@@ -160,11 +174,7 @@ func doBans(h *hub, p *person, _ *Command) *failure {
 		h.notice(p, "nobody is banned")
 	}
 	for _, b := range list[:min(len(list), roomsShown)] {
-		until := "for ever"
-		if !b.Until.IsZero() {
-			until = "until " + b.Until.UTC().Format(stampLayout)
-		}
-		h.notice(p, "%s, %s (by %s)", b.Whom, until, b.By)
+		h.notice(p, "%s, %s (by %s)", b.Whom, untilText(b.Until), b.By)
 	}
 	return nil
 }
@@ -201,7 +211,7 @@ func doLogin(h *hub, p *person, c *Command) *failure {
 	case p.checking:
 		return fail(CodeLimit, "one login at a time")
 	}
-	p.checking = true
+	p.checking, p.tried = true, clean(c.To, idLimit)
 	h.out.check(p, c.To, c.Text)
 	return nil
 }
@@ -216,7 +226,7 @@ func (h *hub) checked(p *person, account Account, err error) {
 		return
 	}
 	if err != nil {
-		h.out.note("login failed", "nick", p.nick, "addr", p.addr, "err", err)
+		h.out.note("login failed", "account", p.tried, "nick", p.nick, "addr", p.addr, "err", err)
 		if !errors.Is(err, ErrLogin) { // it is not for everybody to read, nor the member's fault
 			h.tell(p, fail(CodeLogin, "logins cannot be looked at now; try again later"), "")
 			return
@@ -249,7 +259,7 @@ func (h *hub) checked(p *person, account Account, err error) {
 			h.rename(p, shown, fold)
 		}
 	}
-	h.out.note("logged in", "nick", p.nick, "addr", p.addr, "operator", p.operator)
+	h.out.note("logged in", "account", account.Name, "nick", p.nick, "addr", p.addr, "operator", p.operator)
 	what := "you are logged in"
 	if p.operator {
 		what += ", as an operator"

@@ -23,8 +23,9 @@ type person struct {
 	rooms      []*room // in the order they were joined in
 	greeted    bool
 	gone       bool
-	checking   bool // a login is under way
-	tries      int  // logins that failed
+	checking   bool   // a login is under way
+	tried      string // the name of the last login
+	tries      int    // logins that failed
 
 	joins, nicks bucket
 }
@@ -110,6 +111,9 @@ func (h *hub) rename(p *person, shown, fold string) {
 	was := p.nick
 	if was == shown {
 		return
+	}
+	if p.loggedIn {
+		h.out.note("renamed", "nick", was, "to", shown, "addr", p.addr)
 	}
 	h.name(p, shown, fold)
 	h.send(p, Event{Kind: Named, Nick: shown})

@@ -15,21 +15,25 @@ func refuse(p []byte) (r *Refusal, unsure bool) {
 	if len(p) > 0 && p[0] == tlsHandshake {
 		return tlsRefusal, false
 	}
+	if p = bytes.TrimLeft(p, "\r\n"); len(p) == 0 {
+		return nil, false // empty lines, which say nothing yet
+	}
 	line, _, whole := bytes.Cut(p[:min(len(p), lineLimit)], []byte("\n"))
-	word, rest, _ := strings.Cut(strings.TrimRight(string(line), "\r"), " ")
+	words := strings.Fields(string(line))
 	if !whole {
 		return nil, len(p) < lineLimit && maybeForeign(string(line))
 	}
-	switch {
-	case httpMethods[word] && strings.Contains(rest, " HTTP/"):
+	switch n := len(words); {
+	case n == 3 && strings.HasPrefix(words[2], "HTTP/"):
 		return httpRefusal, false
-	case ircWords[word] && rest != "":
+	case n >= 2 && ircWords[words[0]]:
 		return ircRefusal, false
 	}
 	return nil, false
 }
 
-// maybeForeign reports whether the beginning of a line may be one of theirs.
+// maybeForeign reports whether the beginning of a line may be one of theirs. Requests of
+// HTTP whose methods are none of its own come whole, or not at all.
 func maybeForeign(begin string) bool {
 	word, _, whole := strings.Cut(begin, " ")
 	for _, words := range []map[string]bool{httpMethods, ircWords} {

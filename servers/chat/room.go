@@ -15,7 +15,7 @@ type room struct {
 	name, fold string
 	epoch      string
 	seq        uint64
-	topic      Event // Seq 0: none
+	topic      Event // no Text: none
 	unkept     bool  // the store could not be read: nothing of it is changed there
 	at         []int // how many of people are in each hall; out's alone
 	people     map[*person]bool
@@ -155,7 +155,7 @@ func (h *hub) replay(r *room, p *person, since Since) {
 		}
 	}
 	h.send(p, Event{Kind: Entered, Room: r.name, Epoch: r.epoch, Seq: r.seq, Count: len(r.people), Missed: missed, Nick: p.nick, Names: h.someNames(r)})
-	if r.topic.Seq > 0 {
+	if r.topic.Text != "" {
 		t := r.topic
 		t.Old, t.Seq = true, 0
 		h.send(p, t)

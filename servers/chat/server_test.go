@@ -549,6 +549,9 @@ func TestStrangers(t *testing.T) {
 			{"CAP LS 302\r\nNICK ann\r\nUSER ann 0 * :Ann\r\n", "ERROR :This is not IRC"},
 			{"NICK ann\r\n", "ERROR :This is not IRC"},
 			{"PASS secret\r\n", "ERROR :This is not IRC"},
+			{"\r\n\nPOST / HTTP/1.1\r\n\r\n", "HTTP/1.1 400 Bad Request\r\n"},
+			{"PROPFIND / HTTP/1.1\r\n\r\n", "HTTP/1.1 400 Bad Request\r\n"},
+			{"get / HTTP/1.0\r\n\r\n", "HTTP/1.1 400 Bad Request\r\n"},
 			{strings.Repeat("x", lineLimit+1), "** !! a line may have 4096 bytes\r\n"},
 			{"GET " + strings.Repeat("x", lineLimit), "** !! a line may have 4096 bytes\r\n"},
 		} {
@@ -557,6 +560,9 @@ func TestStrangers(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := c.rest()
+			if i := strings.Index(got, "leaves it.\r\n"); i >= 0 && stranger.sends[0] == '\r' {
+				got = got[i+len("leaves it.\r\n"):] // empty lines are no stranger's
+			}
 			if stranger.sends[0] == 'x' || strings.HasPrefix(stranger.sends, "GET x") {
 				_, got, _ = strings.Cut(got, "leaves it.\r\n") // it was no stranger before that
 			}
@@ -574,6 +580,31 @@ func TestStrangers(t *testing.T) {
 		if err != nil || len(rooms.Members) != 1 {
 			t.Errorf("%+v, %v", rooms, err)
 		}
+	})
+}
+
+// A browser may connect long before it sends its request, and an IRC client may be slow.
+func TestLateStrangers(t *testing.T) {
+	everywhere(t, func(t *testing.T, r reactor.Options) {
+		s := serve(t, r, Options{})
+		ann := join(t, s.listen(Lines{}), "ann")
+		for _, codec := range []Codec{Lines{}, Chunks{}} {
+			addr := s.listen(codec)
+			for _, sends := range []string{"POST / HTTP/1.1\r\nHost: x\r\n\r\nsaid\n", "PASS secret\r\nNICK x\r\n"} {
+				c := dial(t, addr)
+				ann.until("has joined") // and is greeted
+				if _, err := io.WriteString(c, sends); err != nil {
+					t.Fatal(err)
+				}
+				if got := c.rest(); !strings.Contains(got, "400 Bad Request") && !strings.Contains(got, "not IRC") {
+					t.Errorf("%q was answered %q", sends, got)
+				}
+				ann.until("has left: it sent what nobody understands")
+			}
+		}
+		c := join(t, s.listen(Lines{OwnLines: true}), "bob")
+		c.says("POST / HTTP/1.1")
+		c.hears("[lobby] bob: POST / HTTP/1.1") // who has said something is nobody's browser
 	})
 }
 

@@ -9,6 +9,14 @@ func (h *hub) muted(p *person) bool {
 	return h.mutes.nick(p.fold, h.now) || h.mutes.addr(p.addr, h.now)
 }
 
+// reason is why p leaves, as it says: one who is muted is not heard by that either.
+func (h *hub) reason(p *person, text string) string {
+	if h.muted(p) {
+		return ""
+	}
+	return clean(text, h.o.MaxTopic)
+}
+
 // words is what p wants to say, cleaned, if it may.
 func (h *hub) words(p *person, text string) (string, *failure) {
 	if h.muted(p) {
@@ -81,7 +89,7 @@ func doTopic(h *hub, p *person, c *Command) *failure {
 		return failed
 	}
 	if text == "" {
-		if r.topic.Seq == 0 {
+		if r.topic.Text == "" {
 			h.notice(p, "%s has no topic; /topic TEXT gives it one", r.name)
 			return nil
 		}
@@ -95,6 +103,9 @@ func doTopic(h *hub, p *person, c *Command) *failure {
 	}
 	if text, failed = h.words(p, text); failed != nil {
 		return failed
+	}
+	if text == "-" {
+		text = ""
 	}
 	e := Event{Kind: Topic, Time: h.now, Nick: p.nick, Text: text}
 	r.number(&e)

@@ -26,5 +26,9 @@ func foldNick(s string) (shown, fold string, err error) { return chattext.Nick(s
 
 func foldRoom(s string) (shown, fold string, err error) { return chattext.Room(s) }
 
-// stampLayout is how times are written for people, who may be anywhere: UTC.
+// untilLayout is how the end of a mute or a ban is written.
+const untilLayout = "2006-01-02 15:04:05 UTC"
+
+// stampLayout is how the times of messages are written for people, who may be anywhere:
+// UTC.
 const stampLayout = "2006-01-02 15:04"

@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"unsafe"
@@ -41,7 +42,7 @@ func (l *lab) read(f file, size int) (string, error) {
 // read is read(2), which a signal to the Go runtime may interrupt.
 func read(fd int, buf []byte) (n int, err error) {
 	for {
-		if n, err = unix.Read(fd, buf); err != unix.EINTR { //nolint:errorlint // an Errno, unwrapped
+		if n, err = unix.Read(fd, buf); !errors.Is(err, unix.EINTR) {
 			return n, err
 		}
 	}
@@ -135,7 +136,7 @@ func epollWait(ep, size, timeout int) (list []event, err error) {
 	events := make([]unix.EpollEvent, size)
 	for {
 		n, err := unix.EpollWait(ep, events, timeout)
-		if err == unix.EINTR { //nolint:errorlint // an Errno, unwrapped
+		if errors.Is(err, unix.EINTR) {
 			continue
 		}
 		for _, e := range events[:max(n, 0)] {
@@ -166,7 +167,7 @@ func token(name string) (n int32) {
 
 func tokenName(n int32) (name string) {
 	for ; n > 0; n >>= 8 {
-		name = string(rune(n&0xff)) + name
+		name = string(n&0xff) + name
 	}
 	return name
 }

@@ -36,7 +36,7 @@ var emfile = Experiment{
 		if err3 == nil {
 			l.close(conn)
 		}
-		spare = l.spare()
+		l.spare()
 		quiet := l.wait(ep, 8)
 		raise()
 		l.awaitInput(client)

@@ -126,10 +126,10 @@ func TestPanicsGoOn(t *testing.T) {
 
 func TestPrint(t *testing.T) {
 	r := Result{Name: "x", Shows: "something", Observed: "it", Steps: []Step{
-		{Text: "one", Lines: []Line{{"read(a)", "5"}, {"a remark", ""}, {"écrire(a)", "-1 EAGAIN"}}},
+		{Text: "one", Lines: []Line{{"read(a)", "5"}, {"a remark", ""}, {"é(a)", "-1 EAGAIN"}}},
 		{Text: "two", Lines: []Line{{strings.Repeat("x", 70), "0"}}},
 	}}
-	want := "x: something\n\n 1. one\n      read(a)   = 5\n      a remark\n      écrire(a) = -1 EAGAIN\n\n 2. two\n      " +
+	want := "x: something\n\n 1. one\n      read(a) = 5\n      a remark\n      é(a)    = -1 EAGAIN\n\n 2. two\n      " +
 		strings.Repeat("x", 70) + " = 0\n\nobserved: it\n"
 	if got := transcript(t, r); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

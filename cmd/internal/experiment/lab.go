@@ -3,6 +3,7 @@
 package experiment
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -92,7 +93,7 @@ func number(n int, err error) string {
 
 // failed is the answer of a call that failed.
 func failed(err error) string {
-	if errno, ok := err.(unix.Errno); ok { //nolint:errorlint // what x/sys returns is an Errno, unwrapped
+	if errno := unix.Errno(0); errors.As(err, &errno) {
 		return "-1 " + unix.ErrnoName(errno)
 	}
 	return "-1 " + err.Error()

@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -63,7 +64,7 @@ func (l *lab) poll(entries []pollEntry) string {
 		asked = append(asked, "{"+name+", "+pollNames(e.events)+"}")
 	}
 	n, err := unix.Poll(fds, 0)
-	for err == unix.EINTR { //nolint:errorlint // an Errno, unwrapped
+	for errors.Is(err, unix.EINTR) {
 		n, err = unix.Poll(fds, 0)
 	}
 	l.must("poll", err)

@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"errors"
 	"golang.org/x/sys/unix"
 )
 
@@ -23,10 +24,10 @@ func (l *lab) dial(name string, address unix.Sockaddr) file {
 	l.must("socket", err)
 	f := l.own(fd, name)
 	err = unix.Connect(fd, address)
-	for err == unix.EINTR || err == unix.EALREADY { //nolint:errorlint // Errnos, unwrapped
+	for errors.Is(err, unix.EINTR) || errors.Is(err, unix.EALREADY) {
 		err = unix.Connect(fd, address)
 	}
-	if err != unix.EISCONN { //nolint:errorlint // an Errno, unwrapped
+	if !errors.Is(err, unix.EISCONN) {
 		l.must("connect", err)
 	}
 	l.call("connect("+name+", the port of the listener)", "0")

@@ -76,7 +76,7 @@ func measure(ctx context.Context, p Point, sources []source, most int, end time.
 	if err != nil {
 		return nil, 0, err
 	}
-	defer poller.Close()
+	defer func() { _ = poller.Close() }() // it is only measured
 	for _, s := range sources {
 		if err := poller.Update(s.fd(), 0, iomux.Readable); err != nil {
 			return nil, 0, err
@@ -121,8 +121,11 @@ func (m *meter) round(n int) (took time.Duration, err error) {
 	begin := clock()
 	for range n {
 		found, err := m.poller.Wait(m.ready, 0)
-		if err != nil || found != m.active {
-			return 0, fmt.Errorf("the wait found %d, not %d: %w", found, m.active, err)
+		if err != nil {
+			return 0, err
+		}
+		if found != m.active {
+			return 0, fmt.Errorf("a wait found %d, not %d", found, m.active)
 		}
 	}
 	took = clock() - begin

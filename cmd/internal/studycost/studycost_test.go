@@ -119,7 +119,7 @@ func TestLimit(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := Options{Max: 500}
-	if note, err := Limit(&o); err != nil || note != "" && uint64(before.Max) >= 500*perSource+besides {
+	if note, err := Limit(&o); err != nil || note != "" && uint64(before.Max) >= 500*perSource+besides { //nolint:unconvert // elsewhere it is an int64
 		t.Errorf("%q, %v", note, err)
 	}
 	// More than any kernel gives: fs.nr_open is 2^20 as a rule, and 2^31 at most.
@@ -198,7 +198,7 @@ func TestSVG(t *testing.T) {
 	points, texts := 0, ""
 	for d := xml.NewDecoder(strings.NewReader(b.String())); ; {
 		token, err := d.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

@@ -21,17 +21,18 @@ import (
 // its line, else a new user at the file's end; a file that is not there is made. All
 // other lines stay as they are. The file is replaced in one step, by one with the mode
 // 0600 and the old one's owner, so that whoever reads it sees the old or the new one
-// whole; who has it loaded sees nothing of it. Errors: ErrName,
-// ErrPassword, those of Load.
-func Set(path, name string, operator bool, password []byte) error {
+// whole; who has it loaded sees nothing of it. was is the user as the file had it before,
+// with another case perhaps; empty: it is new. Errors: ErrName, also for one who looks like
+// another, ErrPassword, those of Load.
+func Set(path, name string, operator bool, password []byte) (was string, err error) {
 	u, err := newUser(name, operator, password)
 	if err != nil {
-		return fmt.Errorf("users: set: %w", err)
+		return "", fmt.Errorf("users: set: %w", err)
 	}
-	if err := replace(path, u); err != nil {
-		return fmt.Errorf("users: set %s in %q: %w", u.name, path, err)
+	if was, err = replace(path, u); err != nil {
+		return "", fmt.Errorf("users: set %s in %q: %w", u.name, path, err)
 	}
-	return nil
+	return was, nil
 }
 
 func newUser(name string, operator bool, password []byte) (*user, error) {
@@ -45,25 +46,31 @@ func newUser(name string, operator bool, password []byte) (*user, error) {
 	return &user{name: shown, fold: fold, operator: operator, hash: newHash(password)}, nil
 }
 
-// replace puts a user into a file.
-func replace(path string, u *user) error {
+// replace puts a user into a file, and returns whose place that was.
+func replace(path string, u *user) (was string, err error) {
 	// What a link leads to is replaced, not the link.
 	if to, err := filepath.EvalSymlinks(path); err == nil {
 		path = to
 	}
 	unlock, err := lock(filepath.Dir(path))
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer unlock()
 	lines, info, err := read(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+		return "", err
 	}
 	i := slices.IndexFunc(lines, func(l line) bool { return l.user != nil && l.user.fold == u.fold })
-	if i < 0 {
+	switch {
+	case i < 0:
 		i = len(lines)
 		lines = append(lines, line{})
+	case !strings.EqualFold(lines[i].user.name, u.name): // it would take the other one's place
+		return "", fmt.Errorf("%w: it looks like %s, who is there already", ErrName, lines[i].user.name)
+	}
+	if lines[i].user != nil {
+		was = lines[i].user.name
 	}
 	lines[i].text = u.String()
 	var text strings.Builder
@@ -71,9 +78,9 @@ func replace(path string, u *user) error {
 		text.WriteString(l.text + "\n")
 	}
 	if text.Len() > maxFile {
-		return fmt.Errorf("%w: it would have more than %d bytes", ErrFile, maxFile)
+		return "", fmt.Errorf("%w: it would have more than %d bytes", ErrFile, maxFile)
 	}
-	return write(path, text.String(), info)
+	return was, write(path, text.String(), info)
 }
 
 // lock keeps others from replacing a file in a directory at the same time: of two new

@@ -267,7 +267,7 @@ func TestFileIsPrivate(t *testing.T) {
 	if err := os.Chmod(path, 0o640); err != nil {
 		t.Fatal(err)
 	}
-	if err := Set(path, "bo", false, []byte("correct horse")); !errors.Is(err, ErrMode) {
+	if _, err := Set(path, "bo", false, []byte("correct horse")); !errors.Is(err, ErrMode) {
 		t.Errorf("Set: got %v, want ErrMode", err)
 	}
 	if os.Geteuid() == 0 {
@@ -310,7 +310,7 @@ func TestSet(t *testing.T) {
 	leaktest.Check(t)
 	dir := t.TempDir()
 	path := filepath.Join(dir, "users")
-	if err := Set(path, "Ana", true, []byte("correct horse")); err != nil {
+	if _, err := Set(path, "Ana", true, []byte("correct horse")); err != nil {
 		t.Fatal(err)
 	}
 	is(t, load(t, path), "ana", "correct horse", chat.Account{Name: "Ana", Operator: true})
@@ -326,7 +326,7 @@ func TestSet(t *testing.T) {
 	}{
 		{"ana", "new password", false, 4}, {"carl", "12345678", true, 5}, {"CARL", strings.Repeat("x", 1024), false, 5},
 	} {
-		if err := Set(path, step.name, step.operator, []byte(step.password)); err != nil {
+		if _, err := Set(path, step.name, step.operator, []byte(step.password)); err != nil {
 			t.Fatal(err)
 		}
 		got := text(t, path)
@@ -377,7 +377,7 @@ func TestSetRefuses(t *testing.T) {
 		{"ana", "", ErrPassword}, {"ana", "1234567", ErrPassword}, {"ana", strings.Repeat("x", 1025), ErrPassword},
 		{"", "12345678", ErrName}, {"a:b", "12345678", ErrName}, {"a\nb", "12345678", ErrName}, {"#x", "12345678", ErrName},
 	} {
-		if err := Set(path, test.name, false, []byte(test.password)); !errors.Is(err, test.err) {
+		if _, err := Set(path, test.name, false, []byte(test.password)); !errors.Is(err, test.err) {
 			t.Errorf("%q with %d bytes: got %v, want %v", test.name, len(test.password), err, test.err)
 		}
 	}
@@ -385,10 +385,13 @@ func TestSetRefuses(t *testing.T) {
 		t.Errorf("the file is %q", got)
 	}
 	bad := put(t, "nonsense\n")
-	if err := Set(bad, "ana", false, []byte("12345678")); !errors.Is(err, ErrFile) || text(t, bad) != "nonsense\n" {
+	if was, err := Set(path, "a.na", false, []byte("12345678")); !errors.Is(err, ErrName) || was != "" {
+		t.Errorf("got %q, %v for one who looks like another", was, err)
+	}
+	if _, err := Set(bad, "ana", false, []byte("12345678")); !errors.Is(err, ErrFile) || text(t, bad) != "nonsense\n" {
 		t.Errorf("in a file that is none: got %v, want ErrFile", err)
 	}
-	if err := Set(filepath.Join(t.TempDir(), "not", "there"), "ana", false, []byte("12345678")); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := Set(filepath.Join(t.TempDir(), "not", "there"), "ana", false, []byte("12345678")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("in no directory: got %v, want ErrNotExist", err)
 	}
 }
@@ -400,7 +403,7 @@ func TestSetThroughLink(t *testing.T) {
 	if err := os.Symlink(path, link); err != nil {
 		t.Fatal(err)
 	}
-	if err := Set(link, "ana", false, []byte("12345678")); err != nil {
+	if _, err := Set(link, "ana", false, []byte("12345678")); err != nil {
 		t.Fatal(err)
 	}
 	if info, err := os.Lstat(link); err != nil || info.Mode()&fs.ModeSymlink == 0 {
@@ -416,7 +419,7 @@ func TestSetAtOnce(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 8 {
 		all.Go(func() {
-			if err := Set(path, fmt.Sprintf("user-%c", 'a'+i), false, []byte("12345678")); err != nil {
+			if _, err := Set(path, fmt.Sprintf("user-%c", 'a'+i), false, []byte("12345678")); err != nil {
 				t.Error(err)
 			}
 		})
@@ -436,7 +439,7 @@ func TestSetKeepsOwner(t *testing.T) {
 	if err := os.Chown(path, 65534, 65533); err != nil {
 		t.Fatal(err)
 	}
-	if err := Set(path, "ana", false, []byte("12345678")); err != nil {
+	if _, err := Set(path, "ana", false, []byte("12345678")); err != nil {
 		t.Fatal(err)
 	}
 	var stat unix.Stat_t

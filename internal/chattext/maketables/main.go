@@ -6,7 +6,7 @@
 package main
 
 import (
-	"bufio"
+	"bytes"
 	"fmt"
 	"log"
 	"os"
@@ -72,16 +72,15 @@ func main() {
 		}
 	}
 
-	out := bufio.NewWriter(os.Stdout)
-	defer out.Flush()
-	fmt.Fprint(out, "# Of Unicode's data; see LICENSE-UNICODE. Written by maketables from\n"+
+	var out bytes.Buffer
+	fmt.Fprint(&out, "# Of Unicode's data; see LICENSE-UNICODE. Written by maketables from\n"+
 		"# confusables.txt, IdentifierType.txt, UnicodeData.txt, DerivedNormalizationProps.txt.\n")
-	section := func(name, what string) { fmt.Fprintf(out, "@%s\n# %s\n", name, what) }
+	section := func(name, what string) { fmt.Fprintf(&out, "@%s\n# %s\n", name, what) }
 
 	section("letters", "letters, marks and digits that a name may have")
-	ranges(out, letters)
+	ranges(&out, letters)
 	section("styled", "those that are another form of others")
-	ranges(out, styled)
+	ranges(&out, styled)
 
 	parts := map[rune]bool{} // of letters, taken apart
 	var apart func(r rune)
@@ -101,14 +100,14 @@ func main() {
 			continue
 		}
 		if apart(r); excluded[r] {
-			fmt.Fprint(out, "!")
+			fmt.Fprint(&out, "!")
 		}
-		fmt.Fprintf(out, "%X %X %X\n", r, parse(c.parts[0]), parse(c.parts[1]))
+		fmt.Fprintf(&out, "%X %X %X\n", r, parse(c.parts[0]), parse(c.parts[1]))
 	}
 	section("order", "marks and their combining class")
 	for _, r := range sorted(parts) {
 		if class := characters[r].class; class != "0" {
-			fmt.Fprintf(out, "%X %s\n", r, class)
+			fmt.Fprintf(&out, "%X %s\n", r, class)
 		}
 	}
 	section("looks", "what looks like what")
@@ -123,11 +122,14 @@ func main() {
 		if !parts[r] || characters[r].parts != nil {
 			continue
 		}
-		fmt.Fprintf(out, "%X", r)
+		fmt.Fprintf(&out, "%X", r)
 		for p := range strings.FieldsSeq(seen[r]) {
-			fmt.Fprintf(out, " %X", parse(p))
+			fmt.Fprintf(&out, " %X", parse(p))
 		}
-		fmt.Fprintln(out)
+		fmt.Fprintln(&out)
+	}
+	if _, err := out.WriteTo(os.Stdout); err != nil {
+		log.Fatal(err)
 	}
 }
 
@@ -181,7 +183,7 @@ func sorted[V any](set map[rune]V) []rune {
 }
 
 // ranges writes a set as its ranges.
-func ranges(out *bufio.Writer, set map[rune]bool) {
+func ranges(out *bytes.Buffer, set map[rune]bool) {
 	list := sorted(set)
 	for i := 0; i < len(list); {
 		j := i

@@ -4,6 +4,7 @@ package scenario
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -130,8 +131,8 @@ func (c *client) want(want string) {
 // wantEnd reads the end of file.
 func (c *client) wantEnd() {
 	var b [1]byte
-	if n, err := c.Read(b[:]); err != io.EOF {
-		c.s.must("read the end", fmt.Errorf("%d bytes, %v", n, err))
+	if n, err := c.Read(b[:]); !errors.Is(err, io.EOF) {
+		c.s.must("read the end", fmt.Errorf("%d bytes: %w", n, err))
 	}
 }
 
