@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+
+	"example.com/iomux/internal/ipaddr"
 )
 
 // admission counts the connections that a group has accepted, together and by
@@ -29,7 +31,7 @@ func (a *admission) enter(ip netip.Addr) error {
 	if a.perAddr == 0 || !ip.IsValid() {
 		return nil
 	}
-	key := site(ip)
+	key := ipaddr.Site(ip)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.addrs[key] >= a.perAddr {
@@ -56,19 +58,10 @@ func (a *admission) exit(ip netip.Addr) {
 	if a.perAddr == 0 || !ip.IsValid() {
 		return
 	}
-	key := site(ip)
+	key := ipaddr.Site(ip)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.addrs[key]--; a.addrs[key] <= 0 {
 		delete(a.addrs, key)
 	}
-}
-
-// site is what counts as one address: of IPv6 its first 64 bits, for a single
-// customer has at least that many.
-func site(ip netip.Addr) netip.Addr {
-	if ip = ip.Unmap(); ip.Is4() {
-		return ip
-	}
-	return netip.PrefixFrom(ip.WithZone(""), 64).Masked().Addr()
 }

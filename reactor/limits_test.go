@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"example.com/iomux/internal/ipaddr"
 	"example.com/iomux/internal/leaktest"
 )
 
@@ -80,12 +81,12 @@ func TestMaxConnsPerAddr(t *testing.T) {
 		{"::ffff:192.0.2.1", "192.0.2.1"},
 		{"fe80::1%1", "fe80::2%2"},
 	} {
-		if site(netip.MustParseAddr(test.a)) != site(netip.MustParseAddr(test.b)) {
+		if ipaddr.Site(netip.MustParseAddr(test.a)) != ipaddr.Site(netip.MustParseAddr(test.b)) {
 			t.Errorf("%s and %s count apart", test.a, test.b)
 		}
 	}
 	for _, test := range []struct{ a, b string }{{"2001:db8::1", "2001:db8:0:1::1"}, {"192.0.2.1", "192.0.2.2"}} {
-		if site(netip.MustParseAddr(test.a)) == site(netip.MustParseAddr(test.b)) {
+		if ipaddr.Site(netip.MustParseAddr(test.a)) == ipaddr.Site(netip.MustParseAddr(test.b)) {
 			t.Errorf("%s and %s count as one", test.a, test.b)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"runtime"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -219,10 +220,9 @@ func (sv *chatService) announce(stdout io.Writer) error {
 	if join != "" {
 		lines = append(lines, join)
 	}
-	for _, line := range lines {
-		if _, err := fmt.Fprintln(stdout, line); err != nil {
-			return fmt.Errorf("cannot say where it listens: %w", err)
-		}
+	// At once: who reads the first line may not be there for the second.
+	if _, err := io.WriteString(stdout, strings.Join(lines, "\n")+"\n"); err != nil {
+		return fmt.Errorf("cannot say where it listens: %w", err)
 	}
 	return nil
 }

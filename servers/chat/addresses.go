@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"example.com/iomux/internal/ipaddr"
 )
 
 // addresses bounds what comes from one address. All loops share it: the lock is held for
@@ -49,13 +51,13 @@ func (t *addresses) enter(a netip.Addr, now time.Time) (v *visitors, refused str
 	if !a.IsValid() || exempt(t.o.Exempt, a) {
 		return nil, ""
 	}
-	v = t.sites[site(a)]
+	v = t.sites[ipaddr.Site(a)]
 	if v == nil {
 		v = &visitors{
 			arrivals: newBucket(t.o.ConnRate, 2*t.o.ConnRate, now),
 			commands: newBucket(t.o.AddrRate, t.o.AddrBurst, now),
 		}
-		t.sites[site(a)] = v
+		t.sites[ipaddr.Site(a)] = v
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -3,9 +3,10 @@
 package chat
 
 import (
-	"net/netip"
 	"slices"
 	"time"
+
+	"example.com/iomux/internal/ipaddr"
 )
 
 // hub is the chat itself: who there is, in which rooms, and what is said there. It knows
@@ -257,7 +258,7 @@ func (h *hub) leave(p *person, why string) {
 	if p.fold != "" {
 		delete(h.nicks, p.fold)
 		if len(h.parted) < partingsKept && !h.guestLike(p.fold) {
-			h.parted[p.fold] = parting{site(p.addr), h.now.Add(nickKept)}
+			h.parted[p.fold] = parting{ipaddr.Site(p.addr), h.now.Add(nickKept)}
 		}
 	}
 }
@@ -284,15 +285,4 @@ func (h *hub) sweep() {
 		}
 	}
 	h.mutes.forget(h.now)
-}
-
-// site is what counts as one address: of IPv6 its first 64 bits, for a single customer
-// has at least that many.
-func site(a netip.Addr) netip.Addr {
-	a = a.Unmap().WithZone("")
-	if a.Is6() {
-		p, _ := a.Prefix(64)
-		return p.Addr()
-	}
-	return a
 }

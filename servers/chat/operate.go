@@ -6,6 +6,8 @@ import (
 	"errors"
 	"net/netip"
 	"time"
+
+	"example.com/iomux/internal/ipaddr"
 )
 
 // doKick puts somebody out of the room.
@@ -81,7 +83,7 @@ func doMute(h *hub, p *person, c *Command) *failure {
 
 // siteNetwork is what counts as one address, as a network.
 func siteNetwork(a netip.Addr) string {
-	s := site(a)
+	s := ipaddr.Site(a)
 	if s.Is6() {
 		return netip.PrefixFrom(s, 64).String()
 	}

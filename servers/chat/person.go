@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"example.com/iomux/internal/ipaddr"
 )
 
 // person is who is in the chat, as the hub knows it.
@@ -73,7 +75,7 @@ func (h *hub) nickFor(p *person, name string) (shown, fold string, failed *failu
 	case h.bans.nick(fold, h.now):
 		return "", "", fail(CodeBanned, "%s is banned", shown)
 	}
-	if was, ok := h.parted[fold]; ok && was.until.After(h.now) && was.site != site(p.addr) {
+	if was, ok := h.parted[fold]; ok && was.until.After(h.now) && was.site != ipaddr.Site(p.addr) {
 		return "", "", fail(CodeNick, "%s has only just left, and may come back", shown)
 	}
 	return shown, fold, nil
