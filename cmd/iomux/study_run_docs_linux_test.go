@@ -121,7 +121,8 @@ func TestCourseTranscripts(t *testing.T) {
 				}
 				printed := strings.Split(strings.ReplaceAll(string(out), scratch+"/", "/tmp/"), separator)
 				for i, d := range list {
-					got, want := printed[i], d.output
+					// strace writes a call in two parts where another thread's came between.
+					got, want := strings.ReplaceAll(printed[i], " <unfinished ...>", ") = 0"), d.output
 					switch {
 					case strings.HasPrefix(b.info, "sh"):
 					case strings.Contains(b.info, " shape"):

@@ -53,11 +53,38 @@ func everywhere(t *testing.T, test func(t *testing.T, kind string, o Options)) {
 // datagram reports whether a kind is of datagrams.
 func datagram(kind string) bool { return kind == "udp" || kind == "unixgram" }
 
+// testLog is a test's log, as long as that runs: a goroutine that has panicked may be told
+// of after that, where nobody has to wait for it.
+type testLog struct {
+	mu   sync.Mutex
+	to   io.Writer
+	over bool
+}
+
+func logOf(t *testing.T) *testLog {
+	l := &testLog{to: t.Output()}
+	t.Cleanup(func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.over = true
+	})
+	return l
+}
+
+func (l *testLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.over {
+		return len(p), nil
+	}
+	return l.to.Write(p)
+}
+
 // open makes a server of a kind, which is closed when the test ends.
 func open(t *testing.T, kind string, h Handler, o Options) *Server {
 	t.Helper()
 	if o.Logger == nil {
-		o.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
+		o.Logger = slog.New(slog.NewTextHandler(logOf(t), nil))
 	}
 	s, err := New(address(t, kind), h, o)
 	if err != nil {
