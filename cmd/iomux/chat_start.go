@@ -39,58 +39,27 @@ type chatService struct {
 	frames  *chat.Handler
 }
 
-// start listens, and takes over if there is a predecessor, as service.start does, at
-// places of several kinds.
+// start listens at places of several kinds, see service.begin.
 func (sv *chatService) start(ctx context.Context, inherited []handover.Socket, stdout io.Writer) error {
 	s := sv.flags
-	path := string(s.listen.takeover)
-	taken, err := takeOver(ctx, path)
-	if err != nil {
-		return err
-	}
-	var theirs []handover.Socket
-	if taken != nil {
-		defer func() {
-			if err := taken.Close(); err != nil {
-				sv.log.Warn("cannot close what was taken over", "err", err)
+	return sv.begin(ctx, string(s.listen.takeover), func(theirs []handover.Socket) ([]string, error) {
+		places, left, err := s.where(inherited, theirs)
+		if err != nil {
+			return nil, err
+		}
+		if sv.tls != nil && !slices.ContainsFunc(places, sv.secure) {
+			return nil, usagef("TLS is for tcp, and there is no such --listen or --web, want one such as %s", defaultURL)
+		}
+		for _, p := range places {
+			if err := sv.enter(p); err != nil {
+				return nil, err
 			}
-		}()
-		theirs = taken.Sockets
-	}
-	places, left, err := s.where(inherited, theirs)
-	if err != nil {
-		return err
-	}
-	if sv.tls != nil && !slices.ContainsFunc(places, func(p chatPlace) bool { return sv.secure(p) }) {
-		return usagef("TLS is for tcp, and there is no such --listen or --web, want one such as %s", defaultURL)
-	}
-	for _, p := range places {
-		if err := sv.enter(p); err != nil {
-			return err
 		}
-	}
-	if path != "" && taken == nil {
-		if sv.door, err = handover.Listen(path); err != nil {
-			return err
-		}
-	}
-	sv.ready.set(true) // who reads where it is may ask at once
-	if err := sv.announce(stdout); err != nil {
-		return err
-	}
-	states := []string{handover.Ready}
-	if taken != nil {
-		if sv.door, err = succeed(ctx, taken, sv.log); err != nil {
-			return err
-		}
-		sv.ownFiles()
-		for _, url := range left {
-			sv.log.Warn("the predecessor served an address that nobody serves now", "listener", url)
-		}
-		states = append(states, handover.MainPID())
-	}
-	sv.notify(states...)
-	return nil
+		return left, nil
+	}, func() error {
+		sv.ready.set(true) // who reads where it is may ask at once
+		return sv.announce(stdout)
+	})
 }
 
 // secure reports whether a place speaks TLS. What is for this machine alone does not.

@@ -40,10 +40,29 @@ type listener interface {
 	OwnFile()
 }
 
-// start listens, and takes over if there is a predecessor. While something can fail
-// that one serves; it is told to leave last.
+// start listens at the places of --listen, see begin.
 func (sv *service) start(ctx context.Context, s *server, h handlers, inherited []handover.Socket, stdout io.Writer) error {
-	path := string(s.listen.takeover)
+	return sv.begin(ctx, string(s.listen.takeover), func(theirs []handover.Socket) ([]string, error) {
+		places, left, err := findPlaces(&s.listen, inherited, theirs)
+		if err != nil {
+			return nil, err
+		}
+		if sv.tls != nil && !slices.ContainsFunc(places, func(p place) bool { return isTCP(p.url) }) {
+			return nil, usagef("TLS is for tcp, and there is no such --listen, want one such as %s", defaultURL)
+		}
+		for _, p := range places {
+			if err := sv.open(p, h, s.listen.options(p.url)); err != nil {
+				return nil, err
+			}
+		}
+		return left, nil
+	}, func() error { return sv.announce(stdout) })
+}
+
+// begin has a service listen, and takes over if there is a predecessor at path, whose
+// sockets listen gets; what of them it leaves, it returns. While something can fail that
+// one serves; it is told to leave last, when announce has said where clients can connect.
+func (sv *service) begin(ctx context.Context, path string, listen func(theirs []handover.Socket) (left []string, err error), announce func() error) error {
 	taken, err := takeOver(ctx, path)
 	if err != nil {
 		return err
@@ -57,24 +76,16 @@ func (sv *service) start(ctx context.Context, s *server, h handlers, inherited [
 		}()
 		theirs = taken.Sockets
 	}
-	places, left, err := findPlaces(&s.listen, inherited, theirs)
+	left, err := listen(theirs)
 	if err != nil {
 		return err
-	}
-	if sv.tls != nil && !slices.ContainsFunc(places, func(p place) bool { return isTCP(p.url) }) {
-		return usagef("TLS is for tcp, and there is no such --listen, want one such as %s", defaultURL)
-	}
-	for _, p := range places {
-		if err := sv.open(p, h, s.listen.options(p.url)); err != nil {
-			return err
-		}
 	}
 	if path != "" && taken == nil {
 		if sv.door, err = handover.Listen(path); err != nil {
 			return err
 		}
 	}
-	if err := sv.announce(stdout); err != nil {
+	if err := announce(); err != nil {
 		return err
 	}
 	states := []string{handover.Ready}
