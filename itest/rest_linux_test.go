@@ -60,6 +60,7 @@ func (h *resting) Closed(c *reactor.Conn, err error) {
 // restReport is what a rester says of itself.
 type restReport struct {
 	Resident    int // bytes of memory
+	Heap        int // bytes of memory that something still refers to
 	Descriptors int
 	Stats       reactor.Stats
 	Ends        int // connections that timed out
@@ -107,6 +108,9 @@ func rester(args []string) int {
 		if report.Resident, err = resident(); err != nil {
 			return complain(err)
 		}
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		report.Heap = int(m.HeapAlloc)
 		text, err := json.Marshal(report)
 		if err != nil {
 			return complain(err)

@@ -61,7 +61,7 @@ func dialogues(text string) (list []dialogue) {
 }
 
 var (
-	figure  = regexp.MustCompile(`\b(0x)?[0-9a-f]*[0-9][0-9a-f.]*\b`)
+	figure  = regexp.MustCompile(`\b((0x)?[0-9a-f]*[0-9][0-9a-f.]*|[a-f])\b`) // hexadecimal ones of one place too
 	gaps    = regexp.MustCompile(` +`)
 	trailed = regexp.MustCompile(`(?m) +$`)
 )
