@@ -27,6 +27,7 @@ type Conn struct {
 	decoder decoder
 
 	pinged  time.Duration // when the peer's last second of pings began, since the server's epoch
+	began   time.Duration // when the message under way did, 0: none is
 	pings   int           // in it
 	counted int           // bytes in server.assembly
 	scanned int           // bytes of a request in which its end is not
@@ -156,6 +157,7 @@ func (c *Conn) PauseReading() {
 func (c *Conn) ResumeReading() {
 	if c.stage == stageOpen && c.paused {
 		c.paused = false
+		c.began = 0 // the peer is not to blame for the pause
 		c.raw.ResumeReading()
 	}
 }

@@ -53,7 +53,7 @@ func codeOf(err error) int {
 	switch {
 	case errors.Is(err, ErrText):
 		return invalidText
-	case errors.Is(err, ErrFlood):
+	case errors.Is(err, ErrFlood), errors.Is(err, reactor.ErrTimeout):
 		return policy
 	case errors.Is(err, ErrTooLarge):
 		return tooLarge

@@ -3,6 +3,7 @@
 package websocket
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -18,7 +19,7 @@ const pingRate = 100
 func (c *Conn) frame(p []byte) (used int) {
 	f, used, err := c.decoder.next(c.work, &c.server.options, p)
 	if err == nil {
-		err = c.account()
+		err = errors.Join(c.account(), c.hasten())
 	}
 	if err == nil && used > 0 {
 		err = c.take(f)
@@ -86,6 +87,24 @@ func (c *Conn) refuse(err error) {
 	}
 	c.stage = stageOver
 	c.raw.Close()
+}
+
+// hasten refuses a message whose fragments come too slowly: each keeps the connection
+// from being idle, as does the answer to a ping.
+func (c *Conn) hasten() error {
+	limit := c.server.options.MessageTime
+	if c.decoder.op == 0 || limit < 0 {
+		c.began = 0
+		return nil
+	}
+	now := time.Since(c.server.epoch)
+	if c.began == 0 {
+		c.began = now
+	}
+	if now-c.began > limit {
+		return fmt.Errorf("%w (message): more than %v", reactor.ErrTimeout, limit)
+	}
+	return nil
 }
 
 // account brings the server's sum of fragments in line with this connection's.

@@ -46,6 +46,10 @@ type Options struct {
 	// for it (see reactor.Timeouts.Write). Defaults: 30 s and 10 s; negative PingEvery:
 	// never.
 	PingEvery, PongWait time.Duration
+	// MessageTime is how long a message may be under way, from its first fragment to its
+	// last. It is looked at whenever a frame comes, be it the answer to a ping; for a
+	// single frame see reactor.Timeouts.Read. Default: 1 min; negative: for ever.
+	MessageTime time.Duration
 
 	// HTTP serves all other requests of methods GET and HEAD, each on a goroutine of
 	// its own. A response is sent when it is complete, and has at most 4 MiB. The
@@ -96,6 +100,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.PingEvery == 0 {
 		o.PingEvery = 30 * time.Second
+	}
+	if o.MessageTime == 0 {
+		o.MessageTime = time.Minute
 	}
 	if o.PongWait == 0 {
 		o.PongWait = 10 * time.Second

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -255,6 +256,54 @@ func TestNoPing(t *testing.T) {
 			c.expect(bye)
 		}
 	})
+}
+
+// A message must not be under way for ever, whatever comes in between.
+func TestMessageTime(t *testing.T) {
+	everywhere(t, func(t *testing.T, o reactor.Options) {
+		ends, conns := make(chan error, 1), make(chan *Conn, 1)
+		h := handler{opened: func(c *Conn) { conns <- c }, message: echo, closed: func(_ *Conn, err error) { ends <- err }}
+		for name, frame := range map[string]string{
+			"fragment": masked(ws.OpContinuation, false, "b"),
+			"pong":     masked(ws.OpPong, true, ""),
+		} {
+			c := serve(t, o, reactor.ListenOptions{}, h, Options{MessageTime: 1}).open(t)
+			receive(t, conns)
+			c.send(masked(ws.OpText, true, "whole"))
+			c.expect("text whole")
+			c.send(masked(ws.OpText, false, "a") + frame)
+			if got := c.next(); !strings.HasPrefix(got, "close 1008") {
+				t.Errorf("after a %s the server says %q, want close 1008", name, got)
+			}
+			c.expectEnd()
+			if err := receive(t, ends); !errors.Is(err, reactor.ErrTimeout) {
+				t.Errorf("Closed got %v, want ErrTimeout", err)
+			}
+		}
+		for name, limit := range map[string]time.Duration{"for ever": -1, "patience": patience, "paused": 1} {
+			l := serve(t, o, reactor.ListenOptions{}, h, Options{MessageTime: limit})
+			c := l.open(t)
+			conn := receive(t, conns)
+			c.send(masked(ws.OpText, false, "a"))
+			waitFor(t, l, func() bool { return conn.decoder.op != 0 })
+			if name == "paused" {
+				l.onLoop(t, func() { conn.PauseReading(); conn.ResumeReading() })
+			}
+			c.send(masked(ws.OpContinuation, false, "b"))
+			waitFor(t, l, func() bool { return len(conn.decoder.message) == 2 })
+			c.send(masked(ws.OpContinuation, true, "c") + closing(1000, ""))
+			c.expect("text abc", bye)
+			receive(t, ends)
+		}
+	})
+}
+
+// waitFor waits until something is true on the loop.
+func waitFor(t *testing.T, l *listening, f func() bool) {
+	t.Helper()
+	for done := false; !done; runtime.Gosched() {
+		l.onLoop(t, func() { done = f() })
+	}
 }
 
 // More pings than are of use end the connection.

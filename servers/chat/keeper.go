@@ -70,7 +70,11 @@ func (k *keeper) kept(fold string) bool {
 
 // load is what the store has of a room.
 func (k *keeper) load(fold string, limit int) (r StoredRoom, ok bool, err error) {
-	if r, ok, err = k.store.Load(fold, limit); err != nil {
+	switch r, ok, err = k.store.Load(fold, limit); {
+	case err != nil && ok:
+		k.log.Error("chat: some of the history of a room cannot be read", "room", fold, "err", err)
+		return r, true, nil
+	case err != nil:
 		k.log.Error("chat: the history of a room cannot be read; nothing new of it is kept", "room", fold, "err", err)
 		return StoredRoom{}, false, err
 	}

@@ -27,19 +27,11 @@ type Server struct {
 	home      *hall
 	hub       *hub // home's loop alone touches it
 
+	logins    logins // as the hub
+
 	mu       sync.Mutex
 	handlers int
-	checks   chan struct{} // as many logins are looked at at a time
-	waiting  int           // logins that are looked at, or are to be; the home loop's
 }
-
-const (
-	// checksAtOnce bounds the logins that are looked at at a time: argon2 takes 64 MiB
-	// each.
-	checksAtOnce = 2
-	// checksWaiting bounds those that wait for their turn: some seconds' work.
-	checksWaiting = 64
-)
 
 // New makes a chat on a group's loops. It needs nothing closed but the group, and where
 // there is a Store, Close behind that. Errors: ErrOption, and the store's.
@@ -47,7 +39,7 @@ func New(g *reactor.Group, o Options) (*Server, error) {
 	if err := o.fill(); err != nil {
 		return nil, err
 	}
-	s := &Server{hallOf: map[*reactor.Loop]*hall{}, checks: make(chan struct{}, checksAtOnce)}
+	s := &Server{hallOf: map[*reactor.Loop]*hall{}, logins: newLogins()}
 	s.options.Store(&o)
 	s.addresses.o, s.addresses.sites = &o, map[netip.Addr]*visitors{}
 	for i, l := range g.Loops() {
@@ -207,34 +199,6 @@ func (s *Server) exit(r *room, p *person) {
 func (s *Server) end(p *person, _ string) {
 	p.member.hall.pending = append(p.member.hall.pending, op{kind: opEnd, member: p.member})
 }
-
-// check looks at a login beside the loops.
-func (s *Server) check(p *person, name, secret string) {
-	if s.waiting >= checksWaiting {
-		s.hub.checked(p, Account{}, errBusy)
-		return
-	}
-	s.waiting++
-	auth := s.hub.o.Auth
-	go func() {
-		s.checks <- struct{}{}
-		defer func() { <-s.checks }()
-		var account Account
-		err := errGone
-		if !p.member.away.Load() { // nobody waits for it, and it would cost others their time
-			account, err = auth.Check(name, secret)
-		}
-		_ = s.home.loop.Post(func() {
-			s.waiting--
-			s.run(func(h *hub) { h.checked(p, account, err) })
-		})
-	}()
-}
-
-var (
-	errBusy = errors.New("too many logins wait to be looked at")
-	errGone = errors.New("the member has gone")
-)
 
 func (s *Server) load(fold string, limit int) (StoredRoom, bool, error) {
 	if s.keeper == nil {

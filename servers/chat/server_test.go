@@ -121,9 +121,13 @@ type client struct {
 	r *bufio.Reader
 }
 
-func dial(t *testing.T, addr string) *client {
+func dial(t *testing.T, addr string) *client { return dialFrom(t, "127.0.0.1", addr) }
+
+// dialFrom is dial from an address of this machine.
+func dialFrom(t *testing.T, from, addr string) *client {
 	t.Helper()
-	c, err := net.Dial("tcp", addr)
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+	c, err := d.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -844,7 +848,10 @@ func TestBadStore(t *testing.T) {
 	if _, err := New(group, Options{Store: &memory{err: broken}}); !errors.Is(err, broken) {
 		t.Errorf("got %v", err)
 	}
-	k := newKeeper(&memory{rooms: map[string]StoredRoom{}, err: broken}, slog.New(slog.DiscardHandler))
+	k := newKeeper(&memory{rooms: map[string]StoredRoom{"y": {Name: "y", Seq: 7}}, err: broken}, slog.New(slog.DiscardHandler))
+	if r, ok, err := k.load("y", 1); !ok || r.Seq != 7 || err != nil {
+		t.Errorf("of a room that can be read in part there is %+v, %v, %v", r, ok, err)
+	}
 	k.keep("x", StoredRoom{Name: "x", Events: make([]Event, 1)})
 	if _, ok, err := k.load("x", 1); ok || !errors.Is(err, broken) {
 		t.Error("a broken store has rooms")
@@ -1041,12 +1048,7 @@ func TestProbes(t *testing.T) {
 		for range 5 {
 			for _, addr := range []string{lines, objects} {
 				for _, from := range []string{"127.0.0.1", "127.0.0.2"} {
-					d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
-					c, err := d.Dial("tcp", addr)
-					if err != nil {
-						t.Fatal(err)
-					}
-					_ = c.Close()
+					_ = dialFrom(t, from, addr).Close()
 				}
 			}
 		}
@@ -1167,16 +1169,16 @@ func (slowDoor) Reserved(string) bool { return false }
 func TestLoginsAreBounded(t *testing.T) {
 	leaktest.Check(t)
 	door := slowDoor{make(chan struct{})}
-	s := serve(t, reactor.Options{Loops: 2}, Options{Auth: door})
+	s := serve(t, reactor.Options{Loops: 2}, Options{Auth: door, Exempt: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
 	addr := s.listen(Lines{})
 	var all []*client
-	for range checksWaiting + 5 {
+	for range loginsWaiting + 5 {
 		c := dial(t, addr)
 		c.says("", "/login x")
 		c.until("you are in the room")
 		all = append(all, c)
 	}
-	for _, c := range all[checksWaiting:] {
+	for _, c := range all[loginsWaiting:] {
 		c.until("logins cannot be looked at now")
 	}
 	for _, c := range all[10:] {
@@ -1188,5 +1190,39 @@ func TestLoginsAreBounded(t *testing.T) {
 	close(door.open)
 	for _, c := range all[:10] {
 		c.until("you are logged in")
+	}
+}
+
+// One address can have so many logins wait, and those of others are looked at in between.
+func TestLoginsOfOneAddress(t *testing.T) {
+	leaktest.Check(t)
+	door := slowDoor{make(chan struct{})}
+	s := serve(t, reactor.Options{Loops: 2}, Options{Auth: door})
+	addr := s.listen(Lines{})
+	log := func(from string) *client {
+		c := dialFrom(t, from, addr)
+		c.says("", "/login x")
+		c.until("you are in the room")
+		return c
+	}
+	var all []*client
+	for range loginsOfSite {
+		all = append(all, log("127.0.0.1"))
+	}
+	refused := log("127.0.0.1")
+	refused.until("logins cannot be looked at now")
+	all = append(all, log("127.0.0.2"))
+	close(door.open)
+	for _, c := range all {
+		c.until("you are logged in")
+	}
+	refused.says("", "/login x")
+	refused.until("you are logged in")
+	left := make(chan int)
+	if err := s.home.loop.Post(func() { left <- len(s.logins.sites) + s.logins.waiting }); err != nil {
+		t.Fatal(err)
+	}
+	if n := <-left; n != 0 {
+		t.Errorf("%d logins are still counted", n)
 	}
 }

@@ -8,8 +8,10 @@ import "time"
 // methods one at a time.
 type Store interface {
 	// Load returns what was kept of a room: ok is false where nothing was. events are
-	// its last ones, the oldest first, at most limit; Topic among them are topics. It is
-	// called on a loop, which waits for it: milliseconds.
+	// its last ones, the oldest first, at most limit; Topic among them are topics. Where
+	// both ok and err are given, r is what could be read, and goes on to be kept; with
+	// err alone nothing new of the room is. It is called on a loop, which waits for it:
+	// milliseconds.
 	Load(room string, limit int) (r StoredRoom, ok bool, err error)
 	// Append keeps events, in the order they have happened, and rooms' epochs. It is
 	// called on a goroutine of its own, and may take its time.

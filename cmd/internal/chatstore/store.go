@@ -127,9 +127,12 @@ func (s *Store) begin() error {
 func (s *Store) Close() error { return s.db.Close() }
 
 // Load returns what is kept of a room, which is given by its fold. Times are exact to
-// the millisecond, and UTC. Errors: ErrCorrupt.
+// the millisecond, and UTC. Errors: ErrCorrupt, with ok if it is messages alone that are
+// damaged: those are left out.
 func (s *Store) Load(room string, limit int) (r chat.StoredRoom, ok bool, err error) {
 	fold := []byte(room)
+	var damage error // of the newest message that has some
+	damaged := 0
 	err = s.db.View(func(tx *bbolt.Tx) error {
 		record := tx.Bucket(roomsBucket).Get(fold)
 		if record == nil {
@@ -148,7 +151,10 @@ func (s *Store) Load(room string, limit int) (r chat.StoredRoom, ok bool, err er
 		for k, v := c.Last(); k != nil && len(r.Events) < limit; k, v = c.Prev() {
 			e, err := decodeEvent(k, v)
 			if err != nil {
-				return fmt.Errorf("message %x: %w", k, err)
+				if damaged++; damaged == 1 {
+					damage = fmt.Errorf("message %x: %w", k, err)
+				}
+				continue
 			}
 			e.Room = known.name
 			r.Events = append(r.Events, e)
@@ -160,5 +166,8 @@ func (s *Store) Load(room string, limit int) (r chat.StoredRoom, ok bool, err er
 	if err != nil {
 		return chat.StoredRoom{}, false, fmt.Errorf("chatstore: load the room %q: %w", room, err)
 	}
-	return r, ok, nil
+	if damaged > 0 {
+		err = fmt.Errorf("chatstore: load the room %q: damaged messages are left out: %d: %w", room, damaged, damage)
+	}
+	return r, ok, err
 }

@@ -3,12 +3,14 @@
 package chatstore
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -330,6 +332,30 @@ func TestRefused(t *testing.T) {
 	if list, err := s.Bans(); err != nil || len(list) != 1 || list[0].Whom != "a" {
 		t.Errorf("got %v, %v; want the old one", list, err)
 	}
+}
+
+// A message that is damaged is left out, and said to be; the room goes on.
+func TestDamagedMessage(t *testing.T) {
+	leaktest.Check(t)
+	s := open(t, filepath.Join(t.TempDir(), "chat.db"), Options{})
+	add(t, s, room("tea", "e", 1, 5))
+	if err := s.db.Update(func(tx *bbolt.Tx) error {
+		messages, key := tx.Bucket(messagesBucket).Bucket([]byte("tea")), seqKey(3)
+		record := bytes.Clone(messages.Get(key))
+		record[len(record)/2] ^= 1
+		return messages.Put(key, record)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	add(t, s, room("tea", "e", 6, 6))
+	wanted := room("tea", "e", 1, 6)
+	wanted.Events = slices.Delete(wanted.Events, 2, 3)
+	got, ok, err := s.Load("tea", 10)
+	if !ok || !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "damaged messages are left out: 1") || !reflect.DeepEqual(got, wanted) {
+		t.Errorf("got %+v, %v, %v", got, ok, err)
+	}
+	wanted.Events = wanted.Events[3:]
+	want(t, s, "tea", 2, wanted)
 }
 
 // One program has the file at a time.
