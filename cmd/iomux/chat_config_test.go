@@ -220,6 +220,8 @@ func TestChatBadCalls(t *testing.T) {
 		{[]string{"--proxies", "10.0.0.0/33"}, 2, []string{"10.0.0.0/33", "10.0.0.0/8"}},
 		{[]string{"--exempt", "localhost"}, 2, []string{"localhost", "10.0.0.0/8"}},
 		{[]string{"--origins", "example.org"}, 2, []string{"example.org", "SCHEME://HOST"}},
+		{[]string{"--hosts", "chat.example,https://chat.example"}, 2, []string{"--hosts", "https://chat.example", "without a scheme"}},
+		{[]string{"--hosts", "chat.example:8080"}, 2, []string{"--hosts", "chat.example:8080", "a port"}},
 		{[]string{"--lobby", "a/b"}, 2, []string{"lobby", "'/'"}},
 		{[]string{"--lobby", ""}, 2, []string{"--lobby"}},
 		{[]string{"--require-login"}, 2, []string{"--users FILE"}},

@@ -92,7 +92,7 @@ func script(block string, ports *strings.Replacer) string {
 			continue
 		}
 		if line == "iomux chat health" {
-			line += " " + healthURL
+			line += " " + healthExample
 		}
 		text.WriteString(ports.Replace(line) + "\n")
 	}

@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -184,6 +185,11 @@ func (s *chatServer) check() error {
 	// Sites are looked at by who compares them.
 	if _, err := websocket.New(websocket.NopHandler{}, websocket.Options{Origins: s.doors.origins}); err != nil {
 		faults = append(faults, usagef("--origins: %w", err))
+	}
+	for _, name := range s.doors.hosts {
+		if _, err := netip.ParseAddr(name); err != nil && (name == "" || strings.ContainsAny(name, "/:@?#[]*, \t")) {
+			faults = append(faults, usagef("--hosts %q: want a name such as chat.example, without a scheme and a port", name))
+		}
 	}
 	if s.people.requireLogin && s.people.users == "" && s.people.token == "" && !tokenGiven() {
 		faults = append(faults, usagef("--require-login, and nobody can log in: want --users FILE or --token-file FILE, too"))

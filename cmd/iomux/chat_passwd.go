@@ -9,13 +9,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"example.com/iomux/cmd/internal/harmless"
 	"example.com/iomux/cmd/internal/users"
 )
 
@@ -70,8 +67,7 @@ const passwordLimit = 64 << 10
 // askPassword reads a password: from a terminal twice, where nobody sees it, and else a
 // line of the input.
 func askPassword(prompt io.Writer, name string) ([]byte, error) {
-	fd := int(os.Stdin.Fd())
-	if !term.IsTerminal(fd) {
+	if !term.IsTerminal(int(os.Stdin.Fd())) {
 		line, err := bufio.NewReader(io.LimitReader(os.Stdin, passwordLimit)).ReadBytes('\n')
 		line = bytes.TrimRight(line, "\r\n")
 		switch {
@@ -82,44 +78,11 @@ func askPassword(prompt io.Writer, name string) ([]byte, error) {
 		}
 		return line, nil
 	}
-	state, err := term.GetState(fd)
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the password: %w", err)
-	}
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer signal.Stop(signals)
-	type answer struct {
-		password []byte
-		err      error
-	}
-	typed := make(chan answer, 1)
-	go func() {
-		password, err := askTwice(fd, prompt, name)
-		typed <- answer{password, err}
-	}()
-	select {
-	case a := <-typed:
-		return a.password, a.err
-	case sig := <-signals:
-		// A terminal that does not show what is typed is no use to anybody.
-		return nil, errors.Join(bySignal(sig), term.Restore(fd, state))
-	}
-}
-
-// askTwice reads a password from a terminal.
-func askTwice(fd int, prompt io.Writer, name string) ([]byte, error) {
-	var typed [2][]byte
-	for i, what := range []string{"Password for " + name + ": ", "Once more: "} {
-		fmt.Fprint(prompt, harmless.String(what))
-		var err error
-		typed[i], err = term.ReadPassword(fd)
-		fmt.Fprintln(prompt)
-		if err != nil {
-			return nil, fmt.Errorf("cannot read the password: %w", err)
-		}
-	}
-	if !bytes.Equal(typed[0], typed[1]) {
+	typed, err := askUnseen(os.Stdin, prompt, "password", "Password for "+name+": ", "Once more: ")
+	switch {
+	case err != nil:
+		return nil, err
+	case !bytes.Equal(typed[0], typed[1]):
 		return nil, usagef("the two passwords are not the same")
 	}
 	return typed[0], nil

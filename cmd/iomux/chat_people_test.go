@@ -138,7 +138,14 @@ func TestChatWhenPublic(t *testing.T) {
 	}
 	p = startChat(t, "--listen", "tcp://0.0.0.0:0", "--require-login", "--token-file", write(t, "token", "open-sesame"), "--admin", "0.0.0.0:0", "--admin-anywhere")
 	p.logged("other machines can see")
+	const clear = "secrets come in the clear"
+	p.logged(clear)
 	if strings.Contains(p.log.String(), warning) || !strings.Contains(p.log.String(), "other machines can connect") {
+		t.Errorf("log:\n%s", p.log.String())
+	}
+	p = startChat(t, "--listen", "tcp://0.0.0.0:0", "--require-login", "--token-file", write(t, "token", "open-sesame"), "--tls-self-signed")
+	p.logged("other machines can connect")
+	if strings.Contains(p.log.String(), clear) {
 		t.Errorf("log:\n%s", p.log.String())
 	}
 	if p = startChat(t); p.log.String() != "" {

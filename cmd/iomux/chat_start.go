@@ -176,6 +176,9 @@ func (sv *chatService) announce(stdout io.Writer) error {
 		if kind == linesDoor && join == "" {
 			join = hint(l, fingerprint)
 		}
+		if (sv.flags.people.users != "" || sv.flags.people.token != "" || tokenGiven()) && kind != adminDoor && !l.tls && !private(l.URL()) {
+			sv.log.Warn("secrets come in the clear, unless there is a proxy that speaks TLS", "listener", l.URL(), "want", "--tls-cert and --tls-key")
+		}
 		switch {
 		case private(l.URL()):
 		case kind == adminDoor:

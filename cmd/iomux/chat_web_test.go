@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -237,6 +238,47 @@ func TestChatAdmin(t *testing.T) {
 	}
 	if status, _ := get(t, p.page+"debug/pprof/", nil); status != 404 {
 		t.Errorf("profiles for all: %d", status)
+	}
+}
+
+// Without a URL the settings say where the chat is.
+func TestChatHealth(t *testing.T) {
+	socket := "unix://" + filepath.Join(t.TempDir(), "web")
+	startChat(t, "--web", socket)
+	plain, secure := startChat(t), startChat(t, "--tls-self-signed")
+	port := func(p *chatting) string {
+		u, err := url.Parse(p.page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return u.Port()
+	}
+	file := filepath.Join(t.TempDir(), "chat.toml")
+	ask := func(web, more string) result {
+		t.Helper()
+		if err := os.WriteFile(file, fmt.Appendf(nil, "web = %q\nhistory = 7\n%s", web, more), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return call(t, "", "chat", "health", "--config", file)
+	}
+	const secret = "tls-self-signed = true\n"
+	for web, more := range map[string]string{
+		socket:                      "",
+		"127.0.0.1:" + port(plain):  "",
+		"0.0.0.0:" + port(plain):    "",
+		"127.0.0.1:" + port(secure): secret,
+	} {
+		if r := ask(web, more); r != (result{0, "200 OK\n", ""}) {
+			t.Errorf("%q: %+v", web, r)
+		}
+	}
+	check(t, ask("127.0.0.1:"+port(secure), ""), 1, []string{port(secure), "/healthz"})
+	check(t, ask("off", ""), 2, []string{"--web is off", "URL"})
+	check(t, ask("127.0.0.1:0", ""), 2, []string{"127.0.0.1:0", "URL"})
+	check(t, ask(socket, "web-site = 1\n"), 2, []string{file, "web-site"})
+	t.Setenv("IOMUX_CHAT_WEB", "127.0.0.1:"+port(plain))
+	if r := ask("off", ""); r != (result{0, "200 OK\n", ""}) {
+		t.Errorf("a variable comes before the file: %+v", r)
 	}
 }
 

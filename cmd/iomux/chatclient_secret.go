@@ -3,16 +3,10 @@
 package main
 
 import (
-	"errors"
-	"fmt"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 
 	"golang.org/x/term"
-
-	"example.com/iomux/cmd/internal/harmless"
 )
 
 // askSecret asks for the secret of a name, which the terminal does not show. The input
@@ -27,35 +21,11 @@ func askSecret(stdin *os.File, name string) (string, error) {
 		}
 		defer func() { _ = tty.Close() }() // everything of it has been read and shown
 	}
-	fd := int(tty.Fd())
-	state, err := term.GetState(fd)
+	typed, err := askUnseen(tty, tty, "secret", "Secret for "+name+": ")
 	if err != nil {
-		return "", fmt.Errorf("cannot read the secret: %w", err)
+		return "", err
 	}
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer signal.Stop(signals)
-	type answer struct {
-		secret []byte
-		err    error
-	}
-	typed := make(chan answer, 1)
-	fmt.Fprint(tty, harmless.String("Secret for "+name+": "))
-	go func() {
-		secret, err := term.ReadPassword(fd)
-		typed <- answer{secret, err}
-	}()
-	select {
-	case a := <-typed:
-		fmt.Fprintln(tty)
-		if a.err != nil {
-			return "", fmt.Errorf("cannot read the secret: %w", a.err)
-		}
-		return checkSecret(string(a.secret))
-	case s := <-signals:
-		// A terminal that does not show what is typed is no use to anybody.
-		return "", errors.Join(bySignal(s), term.Restore(fd, state))
-	}
+	return checkSecret(string(typed[0]))
 }
 
 // checkSecret refuses what cannot be sent in a line.
