@@ -131,7 +131,8 @@ func (d *door) Set(s string) error {
 		url = "tcp://" + s
 	}
 	if err := checkStream(url); err != nil {
-		return fmt.Errorf("%s; want HOST:PORT such as 127.0.0.1:8080, a URL such as unix:///run/web.sock, or off", oneLine(err))
+		why := strings.ReplaceAll(oneLine(err), url, s) // as it was given
+		return fmt.Errorf("%s; want HOST:PORT such as 127.0.0.1:8080, a URL such as unix:///run/web.sock, or off", why)
 	}
 	*d = door(url)
 	return nil
