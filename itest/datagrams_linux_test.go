@@ -65,7 +65,7 @@ func (v *volley) shoot(datagrams int) error {
 		v.out.Add(p, netip.AddrPort{}, "")
 	}
 	for v.out.Len() > 0 {
-		if _, errno := v.out.Send(int(v.c)); errno != 0 {
+		if _, errno := v.out.Send(int(v.c), false); errno != 0 {
 			return fmt.Errorf("send: %w", errno)
 		}
 	}

@@ -59,6 +59,7 @@ type PacketConn struct {
 	unix      bool
 	connected bool
 	v6        bool // an internet socket of the IPv6 family
+	gso       bool // several datagrams may be one message, see sys.SendBatch
 	draining  bool // the loop ends: close when there is no more input
 	blocked   bool // the kernel took less than it was given: wait until Writable
 	roomy     bool // it has just said that there is room

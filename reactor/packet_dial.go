@@ -86,6 +86,7 @@ func (l *Loop) connectPacket(a address, peer Peer, h PacketHandler, o ListenOpti
 		err = s.connect()
 	}
 	if err == nil {
+		s.gso = !s.unix && sys.CanGSO(fd)
 		err = l.adoptPacket(s)
 	}
 	if err != nil {

@@ -123,6 +123,7 @@ func (g *Group) receive(s *sockets, h PacketHandler, gate Gate) (*PacketListener
 		c.gate = gate
 		c.unix, c.v6, c.local = kind.unix, kind.v6, Peer{Addr: s.inet, Name: s.address.name}
 		if !c.unix {
+			c.gso = sys.CanGSO(fd)
 			ownGroupsOnly(fd, c.v6)
 		}
 		ln.conns = append(ln.conns, c)

@@ -22,8 +22,10 @@ const (
 
 // WriteTo sends p to a peer, or keeps a copy of what cannot be sent yet: it
 // neither blocks nor holds on to p. Datagrams are gathered and go out by one
-// sendmmsg(2), where there is one, when the callback is over. To a connected
-// socket's own peer it is Write.
+// sendmmsg(2), where there is one, when the callback is over; those in a row that
+// have one length and go to one peer are one message to the kernel (GSO, Linux
+// 4.18), which makes each some four times cheaper. To a connected socket's own peer
+// it is Write.
 //
 // ErrWriteLimit: Options.WriteLimit is full of datagrams that the kernel does not
 // take; this one is dropped. Other errors: ErrClosed; EDESTADDRREQ, no peer is
@@ -97,17 +99,22 @@ func (s *PacketConn) errFull() error {
 // dropped, and the next one is tried. No callback runs in here.
 func (s *PacketConn) flush() {
 	counts := &s.loop.counts
+	gso := s.gso
 	for s.out != nil && s.out.Len() > 0 && !s.blocked {
 		size := s.out.Size()
 		counts.Sends++
-		sent, errno := s.out.Send(s.fd)
-		if sent > 0 {
+		sent, errno := s.out.Send(s.fd, gso)
+		switch {
+		case sent > 0:
 			counts.PacketsOut += uint64(sent)
 			counts.BytesOut += uint64(size - s.out.Size())
 			s.again, s.roomy = false, false // from here on the socket itself may be full
-			continue                        // if it took fewer than there are, the next call says why
-		}
-		if errno != unix.EINTR {
+			gso = s.gso                     // if it took fewer than there are, the next call says why
+		case errno == unix.EINTR:
+		case gso && s.out.RefusedGSO(errno):
+			gso = false // for those at hand: the next ones may go another way
+			s.gso = errno != unix.EIO
+		default:
 			s.sendFailed(errno)
 		}
 	}

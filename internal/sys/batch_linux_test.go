@@ -42,12 +42,12 @@ func TestSendBatchPartly(t *testing.T) {
 	}
 	var got []arrived
 	for out.Len() > 0 {
-		n, e := out.Send(fd)
+		n, e := out.Send(fd, false)
 		if e != 0 || n == 0 || n > BatchSize {
 			t.Fatalf("Send: %d, %v", n, e)
 		}
 		if left := out.Len(); n < BatchSize && left > 0 {
-			if n, e := out.Send(fd); n != 0 || e != unix.EAGAIN || out.Len() != left {
+			if n, e := out.Send(fd, false); n != 0 || e != unix.EAGAIN || out.Len() != left {
 				t.Fatalf("with a full queue there: %d, %v, %d left of %d", n, e, out.Len(), left)
 			}
 		}
@@ -68,7 +68,7 @@ func TestBatchRefused(t *testing.T) {
 	in, out := NewBatch(100), NewSendBatch(1000)
 	refuse := func() {
 		out.Add([]byte("knock"), netip.AddrPort{}, "")
-		if n, e := out.Send(fd); n != 1 || e != 0 {
+		if n, e := out.Send(fd, false); n != 1 || e != 0 {
 			t.Fatalf("Send: %d, %v", n, e)
 		}
 		await(t, fd)
@@ -82,10 +82,10 @@ func TestBatchRefused(t *testing.T) {
 	}
 	refuse()
 	out.Add([]byte("again"), netip.AddrPort{}, "")
-	if n, e := out.Send(fd); n != 0 || e != unix.ECONNREFUSED || out.Len() != 1 {
+	if n, e := out.Send(fd, false); n != 0 || e != unix.ECONNREFUSED || out.Len() != 1 {
 		t.Errorf("Send: %d, %v, %d left", n, e, out.Len())
 	}
-	if n, e := out.Send(fd); n != 1 || e != 0 {
+	if n, e := out.Send(fd, false); n != 1 || e != 0 {
 		t.Errorf("the Send after it: %d, %v", n, e)
 	}
 }
@@ -103,18 +103,18 @@ func TestSendBatchTooLong(t *testing.T) {
 		sent int
 		e    Errno
 	}{{1, 0}, {0, unix.EMSGSIZE}} {
-		if n, e := out.Send(from); n != want.sent || e != want.e {
+		if n, e := out.Send(from, false); n != want.sent || e != want.e {
 			t.Errorf("Send: %d, %v, want %v", n, e, want)
 		}
 	}
 	out.Drop()
-	if n, e := out.Send(from); n != 1 || e != 0 {
+	if n, e := out.Send(from, false); n != 1 || e != 0 {
 		t.Errorf("Send: %d, %v", n, e)
 	}
 	// And the longest that goes arrives whole.
 	take(t, NewBatch(10), to, 2)
 	out.Add(make([]byte, 65507), addr, "")
-	if n, e := out.Send(from); n != 1 || e != 0 {
+	if n, e := out.Send(from, false); n != 1 || e != 0 {
 		t.Errorf("Send: %d, %v", n, e)
 	}
 	if got := take(t, NewBatch(65535), to, 1); len(got[0].text) != 65507 || got[0].truncated {
@@ -128,7 +128,7 @@ func TestBatchBothFamilies(t *testing.T) {
 	from, fromAddr := bound(t, "127.0.0.1")
 	in, out := NewBatch(100), NewSendBatch(1000)
 	out.Add([]byte("ask"), netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), addr.Port()), "")
-	if n, e := out.Send(from); n != 1 || e != 0 {
+	if n, e := out.Send(from, false); n != 1 || e != 0 {
 		t.Fatalf("Send: %d, %v", n, e)
 	}
 	got := take(t, in, both, 1)
@@ -136,7 +136,7 @@ func TestBatchBothFamilies(t *testing.T) {
 		t.Errorf("from %v, want %v", got[0].from, fromAddr)
 	}
 	out.Add([]byte("answer"), got[0].from, "")
-	if n, e := out.Send(both); n != 1 || e != 0 {
+	if n, e := out.Send(both, false); n != 1 || e != 0 {
 		t.Fatalf("Send: %d, %v", n, e)
 	}
 	if got := take(t, in, from, 1); got[0].text != "answer" {
@@ -179,7 +179,7 @@ func TestBatchNeverBlocks(t *testing.T) {
 		for out.Len() < BatchSize {
 			out.Add(nil, netip.AddrPort{}, to)
 		}
-		n, e := out.Send(fd)
+		n, e := out.Send(fd, false)
 		if e == unix.EAGAIN && n == 0 {
 			break
 		}

@@ -132,7 +132,7 @@ func TestBatch(t *testing.T) {
 					if !out.Add([]byte(text), addrA, "") || out.Len() != 1 || out.Size() != len(text) {
 						t.Fatalf("Add: Len %d, Size %d", out.Len(), out.Size())
 					}
-					if n, e := out.Send(from); n != 1 || e != 0 || out.Len() != 0 || out.Size() != 0 {
+					if n, e := out.Send(from, false); n != 1 || e != 0 || out.Len() != 0 || out.Size() != 0 {
 						t.Fatalf("Send: %d, %v; Len %d, Size %d", n, e, out.Len(), out.Size())
 					}
 				}
@@ -173,11 +173,11 @@ func TestSendBatch(t *testing.T) {
 	}
 	for _, left := range []int{BatchSize + 6, 6, 0} {
 		before := out.Len()
-		if n, e := out.Send(from); e != 0 || n != before-left || out.Len() != left {
+		if n, e := out.Send(from, false); e != 0 || n != before-left || out.Len() != left {
 			t.Fatalf("Send: %d, %v; %d left of %d, want %d", n, e, out.Len(), before, left)
 		}
 	}
-	if n, e := out.Send(from); n != 0 || e != 0 || out.Size() != 0 {
+	if n, e := out.Send(from, false); n != 0 || e != 0 || out.Size() != 0 {
 		t.Errorf("Send of nothing: %d, %v; Size %d", n, e, out.Size())
 	}
 	in := NewBatch(100)
@@ -200,7 +200,7 @@ func TestTruncated(t *testing.T) {
 		for _, n := range lengths {
 			out.Add(bytes.Repeat([]byte{'x'}, n), addr, "")
 		}
-		if n, e := out.Send(from); n != len(lengths) || e != 0 {
+		if n, e := out.Send(from, false); n != len(lengths) || e != 0 {
 			t.Fatalf("Send: %d, %v", n, e)
 		}
 		for i, got := range take(t, in, to, len(lengths)) {
@@ -232,7 +232,7 @@ func TestBatchUnix(t *testing.T) {
 		if !out.Add([]byte(name), netip.AddrPort{}, to) {
 			t.Fatal("no room")
 		}
-		if n, e := out.Send(fd); n != 1 || e != 0 {
+		if n, e := out.Send(fd, false); n != 1 || e != 0 {
 			t.Fatalf("Send: %d, %v", n, e)
 		}
 		ok(t, Close(fd))
@@ -249,7 +249,7 @@ func TestBatchUnix(t *testing.T) {
 		fd := boundUnix(t, "")
 		ok(t, ConnectUnix(fd, to))
 		out.Add(nil, netip.AddrPort{}, "")
-		if n, e := out.Send(fd); n != 1 || e != 0 {
+		if n, e := out.Send(fd, false); n != 1 || e != 0 {
 			t.Fatalf("Send to where it is connected: %d, %v", n, e)
 		}
 	}
@@ -283,7 +283,7 @@ func TestBatchReused(t *testing.T) {
 		{from: unnamed, at: receiver, name: to},
 	} {
 		out.Add(nil, c.to, c.name)
-		if n, e := out.Send(c.from); n != 1 || e != 0 {
+		if n, e := out.Send(c.from, false); n != 1 || e != 0 {
 			t.Fatalf("Send %d: %d, %v", i, n, e)
 		}
 		if got := take(t, in, c.at, 1); got[0] != c.want {
@@ -312,16 +312,16 @@ func TestSendBatchFails(t *testing.T) {
 				t.Fatal("no room")
 			}
 		}
-		if n, e := out.Send(fd); n != 2 || e != 0 || out.Len() != 2 {
+		if n, e := out.Send(fd, false); n != 2 || e != 0 || out.Len() != 2 {
 			t.Fatalf("%q: sent %d, %v, with %d left", bad.name, n, e, out.Len())
 		}
 		for range 2 {
-			if n, e := out.Send(fd); n != 0 || e != bad.want || out.Len() != 2 || out.Size() != 2 {
+			if n, e := out.Send(fd, false); n != 0 || e != bad.want || out.Len() != 2 || out.Size() != 2 {
 				t.Fatalf("%q: sent %d, %v, with %d left", bad.name, n, e, out.Len())
 			}
 		}
 		out.Drop()
-		if n, e := out.Send(fd); n != 1 || e != 0 || out.Len() != 0 {
+		if n, e := out.Send(fd, false); n != 1 || e != 0 || out.Len() != 0 {
 			t.Fatalf("behind %q: sent %d, %v, with %d left", bad.name, n, e, out.Len())
 		}
 		if got := take(t, in, receiver, 3); len(got) != 3 {
@@ -449,12 +449,12 @@ func TestBatchFault(t *testing.T) {
 	fill()
 	calls := 0
 	restore := SetHooks(&Hooks{Fault: func(Call) Errno { calls++; return unix.ENOBUFS }})
-	n, e := out.Send(from)
+	n, e := out.Send(from, false)
 	restore()
 	if n != 0 || e != unix.ENOBUFS || calls != 1 || out.Len() != 2 {
 		t.Errorf("Send: %d, %v by %d calls, with %d left", n, e, calls, out.Len())
 	}
-	if n, e := out.Send(from); n != 2 || e != 0 {
+	if n, e := out.Send(from, false); n != 2 || e != 0 {
 		t.Fatalf("Send: %d, %v", n, e)
 	}
 	await(t, to)
@@ -469,7 +469,7 @@ func TestBatchFault(t *testing.T) {
 		t.Errorf("Recv: %d, %v by %d calls, Len %d", n, e, calls, in.Len())
 	}
 	fill()
-	if n, e := out.Send(from); n != 2 || e != 0 {
+	if n, e := out.Send(from, false); n != 2 || e != 0 {
 		t.Fatalf("Send: %d, %v", n, e)
 	}
 	if got := take(t, in, to, 2); got[0].text != "a" || got[1].text != "b" || got[0].from != got[1].from {
@@ -511,7 +511,7 @@ func TestBatchAllocates(t *testing.T) {
 						failed++
 					}
 				}
-				if n, e := out.Send(c.from); n != count || e != 0 {
+				if n, e := out.Send(c.from, false); n != count || e != 0 {
 					failed++
 				}
 				for left, tries := count, 0; left > 0; tries++ {

@@ -61,7 +61,7 @@ func hookedSocketCalls(t *testing.T) []hooked {
 		{"SendBatch.Send", func(*testing.T) (int, Errno) {
 			out.Add([]byte("abc"), netip.AddrPort{}, "")
 			out.Add([]byte("de"), netip.AddrPort{}, "")
-			n, e := out.Send(udp)
+			n, e := out.Send(udp, false)
 			if e != 0 {
 				return -1, e
 			}

@@ -48,7 +48,7 @@ func multicasting(t *testing.T) int {
 	for _, i := range all {
 		out.Add(nil, netip.AddrPortFrom(netip.MustParseAddr("ff01::6784:9%"+strconv.Itoa(i.Index)), 9), "")
 		if i.Flags&net.FlagUp != 0 && SetMulticastInterface(fd, true, i.Index) == 0 {
-			if n, _ := out.Send(fd); n == 1 {
+			if n, _ := out.Send(fd, false); n == 1 {
 				return i.Index
 			}
 		}
@@ -90,7 +90,7 @@ func TestMulticast(t *testing.T) {
 				out.Add([]byte(text), netip.AddrPortFrom(group, addr.Port()), "")
 			}
 			out.Add([]byte("no"), netip.AddrPortFrom(other, addr.Port()), "")
-			n, e := out.Send(from)
+			n, e := out.Send(from, false)
 			if n != 4 || e != 0 {
 				t.Fatalf("Send: %d, %v", n, e)
 			}
@@ -106,7 +106,7 @@ func TestMulticast(t *testing.T) {
 			}
 			out.Add([]byte("late"), netip.AddrPortFrom(group, addr.Port()), "")
 			out.Add([]byte("self"), netip.AddrPortFrom(netip.MustParseAddr(c.self), addr.Port()), "")
-			if n, e := out.Send(from); n != 2 || e != 0 {
+			if n, e := out.Send(from, false); n != 2 || e != 0 {
 				t.Fatalf("Send: %d, %v", n, e)
 			}
 			if got := take(t, in, to, 1); got[0].text != "self" {

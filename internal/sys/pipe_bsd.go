@@ -11,7 +11,7 @@ import (
 // Pipe is pipe(2), both ends non-blocking and close-on-exec.
 func Pipe() (r, w int, errno Errno) {
 	var p [2]int
-	call := func(*Call) (int, Errno) {
+	call := func(c *Call) (int, Errno) {
 		// darwin has no pipe2. The lock keeps a fork of os/exec from falling
 		// between the two calls.
 		syscall.ForkLock.RLock()
@@ -25,6 +25,9 @@ func Pipe() (r, w int, errno Errno) {
 				_, _ = unix.Close(p[0]), unix.Close(p[1]) // the error at hand says more
 				return ret(0, err)
 			}
+		}
+		if c != nil {
+			c.Found = []Watch{{FD: p[0], Bits: "read"}, {FD: p[1], Bits: "write"}}
 		}
 		return 0, 0
 	}

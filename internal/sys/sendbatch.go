@@ -74,17 +74,26 @@ func (b *SendBatch) makeRoom(more int) {
 // for the caller to wait (EAGAIN) or to [SendBatch.Drop] it. Fewer sent than
 // waited mean that the next one failed; why, the next Send says. The errno may
 // be that of an earlier send, such as ECONNREFUSED on a connected socket.
-func (b *SendBatch) Send(fd int) (sent int, errno Errno) {
+//
+// With gso, which is for sockets that [CanGSO] is true of, neighbours of one length
+// to one address are one message, which the kernel takes apart behind most of its
+// work. It refuses some such messages, see [SendBatch.RefusedGSO], whose datagrams it
+// takes one by one: send those again without.
+func (b *SendBatch) Send(fd int, gso bool) (sent int, errno Errno) {
 	count := min(b.Len(), BatchSize)
 	if count == 0 {
 		return 0, 0
 	}
-	if h := hooks.Load(); h != nil {
-		sent, errno = h.do(Call{Op: opSendBatch, FD: fd, Args: b.text(count)}, func(*Call) (int, Errno) { return b.send(fd, count) })
-	} else {
-		sent, errno = b.send(fd, count)
+	messages, errno := b.lay(count, gso)
+	if errno != 0 {
+		return 0, errno
 	}
-	sent = max(sent, 0)
+	if h := hooks.Load(); h != nil {
+		messages, errno = h.do(Call{Op: opSendBatch, FD: fd, Args: b.text(messages)}, func(*Call) (int, Errno) { return b.send(fd, messages) })
+	} else {
+		messages, errno = b.send(fd, messages)
+	}
+	sent = b.datagrams(max(messages, 0))
 	for range sent {
 		b.Drop()
 	}
@@ -106,11 +115,14 @@ func (b *SendBatch) Drop() {
 	}
 }
 
-// text is what the hooks see of the first count datagrams.
-func (b *SendBatch) text(count int) string {
-	bytes := 0
+// text is what the hooks see of messages that were laid out.
+func (b *SendBatch) text(messages int) string {
+	bytes, count := 0, b.datagrams(messages)
 	for _, o := range b.queue[b.first:][:count] {
 		bytes += o.size
+	}
+	if messages < count {
+		return fmt.Sprintf("%d datagrams in %d messages, %d bytes", count, messages, bytes)
 	}
 	return fmt.Sprintf("%d datagrams, %d bytes", count, bytes)
 }
