@@ -44,7 +44,7 @@ var (
 var Peers = []Peer{
 	{"c_epoll", "the practical limit: C on epoll, a thread per loop, nothing else", echo,
 		recipe{dir: "c_epoll", source: "echo.c"}},
-	{"c_udp", "the practical limit of datagrams: C, recvmmsg and sendmmsg (-batch 1: one by one)", udp,
+	{"c_udp", "the practical limit of datagrams: C, recvmmsg and sendmmsg (-batch 1: one by one; -gso 1: neighbours as one message)", udp,
 		recipe{dir: "c_udp", source: "echo.c"}},
 	{"c_chat", "the practical limit of a chat: C on epoll, lines gathered by hand", chat,
 		recipe{dir: "c_chat", source: "chat.c"}},

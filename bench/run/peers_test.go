@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -39,15 +40,15 @@ func TestMain(m *testing.M) {
 // started builds a peer and runs it until the end of the test.
 func started(t *testing.T, name string, loops int, serve scenario.Kind, frame int) *server {
 	t.Helper()
-	p, err := findPeer(name)
+	p, err := parseSpec(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := shop.make(t.Context(), p)
+	m := shop.make(t.Context(), p.Peer)
 	if m.err != nil {
 		lacking(t, "%s: %v", name, m.err)
 	}
-	s, err := launch{command: m.command, loops: loops, procs: loops, serve: serve, frame: frame}.start(t.Context())
+	s, err := launch{command: slices.Concat(m.command, p.Flags), loops: loops, procs: loops, serve: serve, frame: frame}.start(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,6 +130,17 @@ func TestPeersTwoLoops(t *testing.T) {
 			for load, c := range smoke[kind] {
 				t.Run(name+"/"+load, func(t *testing.T) { twoLoops(t, name, kind, c) })
 			}
+		}
+	}
+}
+
+// TestDatagramsJoined: datagrams that leave as one message arrive as what they are.
+func TestDatagramsJoined(t *testing.T) {
+	for _, size := range []int{8, 64, 1472, 1473} {
+		c := load.Config{Kind: load.UDP, Conns: 4, Size: size, Depth: 16, Messages: 2000}
+		c.Addr = started(t, "c_udp -gso 1", 1, scenario.UDP, 0).addr
+		if _, err := load.Run(c); err != nil {
+			t.Errorf("%d bytes: %v", size, err)
 		}
 	}
 }

@@ -2,10 +2,11 @@
  * The practical limit of UDP: an echo server that takes as many datagrams as
  * one call brings and sends them back with one call.
  *
- *   echo [-p PORT] [-loops N] [-frame BYTES] [-serve udp] [-batch N]
+ *   echo [-p PORT] [-loops N] [-frame BYTES] [-serve udp] [-batch N] [-gso 1]
  *
  * -batch 1 takes recvfrom and sendto, one datagram at a time: what a server
- * without recvmmsg can reach. Each loop is a thread with a socket of its own on
+ * without recvmmsg can reach. -gso 1 sends neighbours of one length and address
+ * as one message, which the kernel takes apart (UDP_SEGMENT). Each loop is a thread with a socket of its own on
  * the same port; the kernel spreads the clients by address. -frame is taken and
  * ignored: a datagram is its own frame.
  *
@@ -15,7 +16,9 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/udp.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,9 +32,11 @@ enum {
 	MAX_LOOPS = 1024,
 	SIZE = 64 << 10, /* no datagram is larger: none is ever cut */
 	SOCKET_BUFFER = 4 << 20,
+	JOINED_SIZE = 1500 - 20 - 8, /* what the kernel joins must fit into a packet, */
+	JOINED_BYTES = 65535 - 20 - 8, /* and together into the largest there is */
 };
 
-static int batch = MAX_BATCH;
+static int batch = MAX_BATCH, gso;
 
 /* What follows is a loop's own. */
 static _Thread_local int sock;
@@ -39,6 +44,8 @@ static _Thread_local char *bytes; /* SIZE for each of a batch */
 static _Thread_local struct mmsghdr msgs[MAX_BATCH];
 static _Thread_local struct iovec parts[MAX_BATCH];
 static _Thread_local struct sockaddr_in from[MAX_BATCH];
+static _Thread_local struct mmsghdr joined[MAX_BATCH];
+static _Thread_local char controls[MAX_BATCH][CMSG_SPACE(sizeof(uint16_t))]; /* of joined */
 
 static _Noreturn void die(const char *what)
 {
@@ -48,7 +55,7 @@ static _Noreturn void die(const char *what)
 
 static _Noreturn void usage(const char *what, const char *arg)
 {
-	fprintf(stderr, "c_udp: %s: %s (usage: echo [-p PORT] [-loops N] [-frame BYTES] [-serve udp] [-batch N])\n", what, arg);
+	fprintf(stderr, "c_udp: %s: %s (usage: echo [-p PORT] [-loops N] [-frame BYTES] [-serve udp] [-batch N] [-gso 1])\n", what, arg);
 	exit(2);
 }
 
@@ -67,11 +74,11 @@ static void prepare(void)
 /* The errors that mean there is no room now, for any datagram. */
 static int full(int e) { return e == EAGAIN || e == ENOBUFS || e == ENOMEM; }
 
-/* Sends the first n datagrams back where they came from. */
-static void answer(int n)
+/* Sends n messages, of which each may be lost. */
+static void send_all(struct mmsghdr *list, int n)
 {
 	for (int i = 0; i < n;) {
-		int sent = sendmmsg(sock, msgs + i, n - i, 0);
+		int sent = sendmmsg(sock, list + i, n - i, 0);
 		if (sent > 0)
 			i += sent; /* fewer than asked for: the next call says why */
 		else if (full(errno))
@@ -79,6 +86,57 @@ static void answer(int n)
 		else if (errno != EINTR)
 			i++; /* this one has nowhere to go, such as port 0 */
 	}
+}
+
+/* How many of the datagrams from i on, of n, can be one message. */
+static int alike(int i, int n)
+{
+	size_t size = parts[i].iov_len, bytes = size;
+	int k = 1;
+	if (size == 0 || size > JOINED_SIZE)
+		return 1;
+	for (; i + k < n; k++) {
+		size_t next = parts[i + k].iov_len;
+		if (next == 0 || next > size || bytes + next > JOINED_BYTES ||
+		    from[i + k].sin_port != from[i].sin_port || from[i + k].sin_addr.s_addr != from[i].sin_addr.s_addr)
+			break;
+		bytes += next;
+		if (next < size)
+			return k + 1; /* only the last may be shorter */
+	}
+	return k;
+}
+
+/* Makes messages of the first n datagrams and returns how many. */
+static int join(int n)
+{
+	int messages = 0;
+	for (int i = 0, k; i < n; i += k) {
+		struct msghdr *m = &joined[messages].msg_hdr;
+		k = alike(i, n);
+		*m = msgs[i].msg_hdr;
+		m->msg_iovlen = k;
+		if (k > 1) {
+			m->msg_control = controls[messages];
+			m->msg_controllen = sizeof controls[messages];
+			struct cmsghdr *c = CMSG_FIRSTHDR(m);
+			*c = (struct cmsghdr){ .cmsg_level = IPPROTO_UDP, .cmsg_type = UDP_SEGMENT,
+					       .cmsg_len = CMSG_LEN(sizeof(uint16_t)) };
+			uint16_t size = parts[i].iov_len;
+			memcpy(CMSG_DATA(c), &size, sizeof size);
+		}
+		messages++;
+	}
+	return messages;
+}
+
+/* Sends the first n datagrams back where they came from. */
+static void answer(int n)
+{
+	if (gso)
+		send_all(joined, join(n));
+	else
+		send_all(msgs, n);
 }
 
 /* One batch; reports whether there may be more. */
@@ -192,6 +250,8 @@ int main(int argc, char **argv)
 			number(argv[i], argv[i + 1], 1 << 20);
 		else if (!strcmp(argv[i], "-batch"))
 			batch = number(argv[i], argv[i + 1], MAX_BATCH);
+		else if (!strcmp(argv[i], "-gso"))
+			gso = number(argv[i], argv[i + 1], 1);
 		else if (!strcmp(argv[i], "-serve"))
 			serve(argv[i + 1]);
 		else
