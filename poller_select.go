@@ -13,7 +13,8 @@ import (
 )
 
 // selectPoller is select(2): three bitmaps, copied to the kernel and back with
-// every wait, which costs as much as the highest number among the descriptors.
+// every wait; the kernel asks each descriptor in them, and the answer is found by
+// going through the bits.
 type selectPoller struct {
 	mu     sync.Mutex // Update may come during a Wait
 	want   selectSets

@@ -90,7 +90,19 @@ func compareCalls(t *testing.T, how string, shown, seen []string) {
 var (
 	studyLine   = regexp.MustCompile(`^ *[\d.]+ms +[\d.]+(?:µs|ms|s)  [a-z]+ +(└ )?(\w+)\((.*?)\) = (-1 E\w+|\d+)(<[^>]*>)?(?: \[(.*?)\])?(?:  |$)`)
 	studyNumber = regexp.MustCompile(`(\d+)<`)
+	studyMore   = regexp.MustCompile(` … and (\d+) more$`)
 )
+
+// studyShown is how many descriptors of a list a line shows.
+const studyShown = 16
+
+// studyList is a list of descriptors as a line shows it, with how many more there are.
+func studyList(list []string) string {
+	if more := len(list) - studyShown; more > 0 {
+		return fmt.Sprintf("%v and %d", list[:studyShown], more)
+	}
+	return fmt.Sprint(list)
+}
 
 // studyCalls are the calls that a trace shows, each as a line that has no more than
 // strace shows too.
@@ -115,19 +127,27 @@ func studyCalls(t *testing.T, text string) (list []string) {
 			}
 			return n
 		}
+		listed := func(s string) string {
+			n := numbers(s)
+			if m := studyMore.FindStringSubmatch(s); m != nil {
+				return fmt.Sprintf("%v and %s", n, m[1])
+			}
+			return fmt.Sprint(n)
+		}
 		fds := numbers(args)
 		switch name {
 		case "epoll_ctl":
 			fds = []string{fds[0], strings.Split(args, ", ")[1], fds[1]}
 		case "ppoll":
-			fds = []string{fmt.Sprint(fds)}
+			list, _, _ := strings.Cut(args, "]")
+			fds = []string{listed(list)}
 		case "pselect6":
 			number, _, _ := strings.Cut(args, ",")
 			fds = []string{number}
 		}
 		text := strings.Join(append([]string{name}, fds...), " ") + " = " + result
 		if strings.HasPrefix(name, "epoll_pwait") {
-			text += fmt.Sprint(numbers(found))
+			text += listed(found)
 		}
 		list = append(list, text)
 	}
@@ -211,13 +231,13 @@ func (tr *trace) ours() (list []string) {
 			words = append(words, m[1:]...)
 		case "ppoll":
 			asked, _, _ := strings.Cut(c.args, "],")
-			words = append(words, fmt.Sprint(matches(straceAsked, asked)))
+			words = append(words, studyList(matches(straceAsked, asked)))
 		case "epoll_create1", "eventfd2", "openat", "socket":
 		default: // of a pselect6 it is the highest number and one
 			words = append(words, strconv.Itoa(c.fd()))
 		}
 		if text = strings.Join(words, " ") + " = " + text; strings.HasPrefix(c.name, "epoll_pwait") {
-			text += fmt.Sprint(matches(straceFound, c.args))
+			text += studyList(matches(straceFound, c.args))
 		}
 		list = append(list, text)
 	}

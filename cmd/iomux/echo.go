@@ -3,8 +3,6 @@
 package main
 
 import (
-	"errors"
-
 	"github.com/spf13/cobra"
 
 	"example.com/iomux/servers/echo"
@@ -12,7 +10,6 @@ import (
 
 func newEcho() *cobra.Command {
 	var s server
-	var traceFile string
 	cmd := &cobra.Command{
 		Use:   "echo",
 		Short: "Serve echo: every client gets back what it sends",
@@ -58,15 +55,10 @@ the speed, and the file grows with every message.
 		Args:              noArguments,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			stop, err := traceTo(traceFile)
-			if err != nil {
-				return err
-			}
-			err = s.run(handlers{echo.Handler{}, echo.Packets{}}, cmd.OutOrStdout(), cmd.ErrOrStderr())
-			return errors.Join(err, stop())
+			return s.run(handlers{echo.Handler{}, echo.Packets{}}, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	s.addFlags(cmd)
-	cmd.Flags().StringVar(&traceFile, "trace", "", "write every system call of the loops to `FILE`, explained")
+	cmd.Flags().Var(&s.trace, "trace", "write every system call of the loops to this file, explained")
 	return cmd
 }

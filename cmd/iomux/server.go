@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"example.com/iomux"
 	"example.com/iomux/handover"
 	"example.com/iomux/reactor"
 )
@@ -26,6 +27,7 @@ type server struct {
 	tls    tlsFlags
 	loops  loopFlags
 	log    logFlags
+	trace  fileName // of --trace; "": none
 }
 
 // handlers are what a server does with connections and with datagrams.
@@ -51,7 +53,7 @@ func (s *server) options(log *slog.Logger) reactor.Options {
 }
 
 // run serves until a signal asks for the end, or a successor has taken over.
-func (s *server) run(h handlers, stdout, stderr io.Writer) error {
+func (s *server) run(h handlers, stdout, stderr io.Writer) (err error) {
 	// First, while there are no descriptors of our own that could be taken for
 	// inherited ones.
 	inherited, err := handover.Inherited()
@@ -70,11 +72,24 @@ func (s *server) run(h handlers, stdout, stderr io.Writer) error {
 		signal.Notify(hangUps, syscall.SIGHUP)
 		defer signal.Stop(hangUps)
 	}
-	sv, err := s.start(h, inherited, stdout, s.log.logger(stderr))
+	log := s.log.logger(stderr)
+	secure, err := s.check(log)
+	if err != nil {
+		return err
+	}
+	trace, err := traceTo(string(s.trace))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, trace.stop()) }()
+	sv, err := s.start(h, inherited, secure, stdout, log)
 	closeSockets(inherited)
 	if err != nil {
 		return err
 	}
+	// Only now, for the file may hold an earlier trace, or be that of the server that
+	// serves here already.
+	trace.file.begin()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	if every := s.log.stats.value; every > 0 {
@@ -86,15 +101,28 @@ func (s *server) run(h handlers, stdout, stderr io.Writer) error {
 	return sv.serve(signals, s.times.drain.value)
 }
 
-// start brings a service about. A signal gives that up.
-func (s *server) start(h handlers, inherited []handover.Socket, stdout io.Writer, log *slog.Logger) (*service, error) {
+// check refuses what cannot be, before anything is begun, and gets what TLS needs.
+func (s *server) check(log *slog.Logger) (*serverTLS, error) {
 	if err := s.limits.check(); err != nil {
 		return nil, err
 	}
-	secure, err := s.tls.load(log)
+	for _, url := range s.listen.urls {
+		if _, _, err := reactor.SplitURL(url); err != nil {
+			return nil, err
+		}
+	}
+	p, err := iomux.Open(iomux.Backend(s.loops.backend.value))
 	if err != nil {
+		return nil, s.loops.explain(err)
+	}
+	if err := p.Close(); err != nil {
 		return nil, err
 	}
+	return s.tls.load(log)
+}
+
+// start brings a service about. A signal gives that up.
+func (s *server) start(h handlers, inherited []handover.Socket, secure *serverTLS, stdout io.Writer, log *slog.Logger) (*service, error) {
 	group, err := reactor.Open(s.options(log))
 	if err != nil {
 		return nil, s.loops.explain(err)

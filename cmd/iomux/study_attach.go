@@ -6,32 +6,90 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 
 	"example.com/iomux/cmd/internal/study/trace"
 	"example.com/iomux/cmd/internal/study/tracetext"
 )
 
-// traceTo writes every system call that the process makes through its one door to a
-// file, explained, until stop; "" is no file. What the file does not take is stop's error:
-// a server goes on serving.
-func traceTo(name string) (stop func() error, err error) {
+// attached writes every system call that the process makes through its one door to a
+// file, explained. What the file does not take is the error of stop: a server goes on
+// serving.
+type attached struct {
+	file    traceFile
+	printer *tracetext.Printer
+	restore func()
+}
+
+// traceTo begins it; "" is no file.
+func traceTo(name string) (*attached, error) {
+	a := &attached{}
 	if name == "" {
-		return func() error { return nil }, nil
+		return a, nil
 	}
-	file, err := os.Create(name)
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o666)
 	if err != nil {
 		return nil, usagef("cannot write --trace: %w", err)
 	}
-	p := tracetext.New(file)
+	a.file.file = file
+	p := tracetext.New(&a.file)
 	p.Loops = true
 	p.Head()
+	a.printer = p
 	// Before a loop waits the file is brought up to date, for who follows it.
-	restore := trace.New(p.Record, func() { _ = p.Flush() }).Install()
-	return func() error {
-		restore()
-		if err := errors.Join(p.Flush(), file.Close()); err != nil {
-			return fmt.Errorf("the trace is not whole: %w", err)
-		}
+	a.restore = trace.New(p.Record, func() { _ = p.Flush() }).Install()
+	return a, nil
+}
+
+// stop ends it.
+func (a *attached) stop() error {
+	if a.printer == nil {
 		return nil
-	}, nil
+	}
+	a.restore() // calls may be under way; from here on they leave the printer alone
+	if err := errors.Join(a.printer.Flush(), a.file.file.Close()); err != nil {
+		return fmt.Errorf("the trace is not whole: %w", err)
+	}
+	return nil
+}
+
+// traceFile holds back what is written to it until begin, and leaves until then what the
+// file has.
+type traceFile struct {
+	mu    sync.Mutex
+	file  *os.File
+	held  []byte
+	begun bool
+	err   error // of what was held back
+}
+
+// Write implements io.Writer.
+func (f *traceFile) Write(p []byte) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case f.err != nil:
+		return 0, f.err
+	case !f.begun:
+		f.held = append(f.held, p...)
+		return len(p), nil
+	}
+	return f.file.Write(p)
+}
+
+// begin has the file be this trace's.
+func (f *traceFile) begin() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.file == nil {
+		return
+	}
+	f.begun = true
+	if about, err := f.file.Stat(); err == nil && about.Mode().IsRegular() {
+		f.err = f.file.Truncate(0)
+	}
+	if f.err == nil {
+		_, f.err = f.file.Write(f.held)
+	}
+	f.held = nil
 }

@@ -26,11 +26,15 @@ type studyCost struct {
 	time     span
 	quick    bool
 	max      count
-	csv, svg string
+	csv, svg fileName
 }
 
 func newStudyCost() *cobra.Command {
 	s := studyCost{time: span{value: 30 * time.Second, min: 100 * time.Millisecond}, max: count{value: 20000, max: 1 << 20}}
+	return s.command()
+}
+
+func (s *studyCost) command() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cost",
 		Short: "Measure what a wait costs, on each backend, with 10 to 20,000 descriptors",
@@ -50,19 +54,13 @@ and says what it could not do.`,
 		Args:              noArguments,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if s.quick {
-				if cmd.Flags().Changed("time") {
-					return usagef("--quick is --time %v: want one of them", quickTime)
-				}
-				s.time.value = quickTime
+			o, err := s.options(cmd)
+			if err != nil {
+				return err
 			}
-			ctx := cmd.Context()
-			if ctx == nil {
-				ctx = context.Background()
-			}
-			ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
+			ctx, stop := signal.NotifyContext(studyContext(cmd), os.Interrupt)
 			defer stop()
-			return s.run(ctx, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			return s.run(ctx, o, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	f := cmd.Flags()
@@ -70,16 +68,32 @@ and says what it could not do.`,
 	f.BoolVar(&s.quick, "quick", false, "measure for 5 seconds only, which is less exact")
 	f.Var(&s.time, "time", "how long to measure, about, all in all")
 	f.Var(&s.max, "max", "how many descriptors to watch at most")
-	f.StringVar(&s.csv, "csv", "", "write the figures to `FILE`, too")
-	f.StringVar(&s.svg, "svg", "", "draw them in `FILE`, too")
+	f.Var(&s.csv, "csv", "write the figures to this file, too")
+	f.Var(&s.svg, "svg", "draw them in this one, too")
 	return cmd
 }
 
-func (s *studyCost) run(ctx context.Context, stdout, stderr io.Writer) error {
+// options are what the flags ask for.
+func (s *studyCost) options(cmd *cobra.Command) (studycost.Options, error) {
 	o := studycost.Options{Backends: iomux.Backends(), Max: s.max.value, Time: s.time.value}
+	if s.quick {
+		if cmd.Flags().Changed("time") {
+			return o, usagef("--quick is --time %v: want one of them", quickTime)
+		}
+		o.Time = quickTime
+	}
+	return o, nil
+}
+
+func (s *studyCost) run(ctx context.Context, o studycost.Options, stdout, stderr io.Writer) error {
 	if len(o.Backends) == 0 {
 		return errors.New("no backend works here")
 	}
+	files, err := s.files() // first, so that a name that cannot be written costs no measurement
+	if err != nil {
+		return err
+	}
+	defer files.discard()
 	note, err := studycost.Limit(&o)
 	if err != nil {
 		return err
@@ -104,24 +118,7 @@ func (s *studyCost) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if _, err := io.WriteString(stdout, note); err != nil {
 		return fmt.Errorf("cannot print the table: %w", err)
 	}
-	for name, write := range map[string]func(io.Writer, []studycost.Sample) error{s.csv: studycost.CSV, s.svg: studycost.SVG} {
-		if name == "" {
-			continue
-		}
-		if err := writeCost(name, list, write); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// writeCost makes a file of the samples.
-func writeCost(name string, list []studycost.Sample, write func(io.Writer, []studycost.Sample) error) error {
-	f, err := os.Create(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(write(f, list), f.Close())
+	return files.write(list)
 }
 
 // costProgress shows on a terminal how far the measurement is, and nothing elsewhere.

@@ -3,13 +3,16 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/iomux"
 	"example.com/iomux/cmd/internal/experiment"
+	"example.com/iomux/cmd/internal/studycost"
 )
 
 func TestStudyCost(t *testing.T) {
@@ -32,6 +35,11 @@ func TestStudyCost(t *testing.T) {
 }
 
 func TestStudyCostRefuses(t *testing.T) {
+	dir := t.TempDir()
+	csv, link := filepath.Join(dir, "cost.csv"), filepath.Join(dir, "link")
+	if err := errors.Join(os.WriteFile(csv, []byte("old"), 0o644), os.Symlink("cost.csv", link)); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		args   string
 		status int
@@ -41,11 +49,67 @@ func TestStudyCostRefuses(t *testing.T) {
 		{"--time 1ms", 2, "want a time of at least 100ms"},
 		{"--max 0", 2, "want a number from 1 to 1048576"},
 		{"surplus", 2, `surplus argument "surplus"`},
-		{"--time 100ms --max 10 --svg /nowhere/cost.svg", 1, "/nowhere/cost.svg: no such file"},
+		// Nothing of these is measured.
+		{"--time 1h --svg /nowhere/cost.svg", 2, "cannot write --svg: open /nowhere/cost.svg"},
+		{"--time 1h --csv " + csv + " --svg /nowhere/cost.svg", 2, "cannot write --svg: open /nowhere/cost.svg"},
+		{"--time 1h --csv " + csv + " --svg " + dir + "/../" + filepath.Base(dir) + "/cost.csv", 2, "--csv and --svg are both " + csv},
+		{"--time 1h --csv " + csv + " --svg " + link, 2, "--csv and --svg are both " + csv},
 	} {
 		r := call(t, "", append([]string{"study", "cost"}, strings.Fields(c.args)...)...)
-		if r.status != c.status || !strings.Contains(r.stderr, c.says) || strings.Count(r.stderr, "\n") != 1 {
+		if r.status != c.status || r.stdout != "" || !strings.Contains(r.stderr, c.says) || strings.Count(r.stderr, "\n") != 1 {
 			t.Errorf("%s: %+v", c.args, r)
+		}
+	}
+	if text, err := os.ReadFile(csv); err != nil || string(text) != "old" {
+		t.Errorf("%q, %v", text, err)
+	}
+	if list, err := os.ReadDir(dir); err != nil || len(list) != 2 {
+		t.Errorf("something is left behind: %v, %v", list, err)
+	}
+}
+
+// A file that is there is replaced when there is something to replace it with, and one
+// that is none, such as a device, is written to.
+func TestStudyCostFiles(t *testing.T) {
+	dir := t.TempDir()
+	csv := filepath.Join(dir, "cost.csv")
+	if err := os.WriteFile(csv, []byte("old"), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	files, err := (&studyCost{csv: fileName(csv), svg: os.DevNull}).files()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(csv); err != nil || string(text) != "old" {
+		t.Errorf("before anything is measured: %q, %v", text, err)
+	}
+	list := []studycost.Sample{{Point: studycost.Point{Backend: iomux.Poll, Watched: 10, Active: 1}, Waits: 5, Seconds: 0.5}}
+	if err := files.write(list); err != nil {
+		t.Fatal(err)
+	}
+	files.discard()
+	text, err := os.ReadFile(csv)
+	if err != nil || !strings.HasPrefix(string(text), "source,backend,") {
+		t.Errorf("%.50q, %v", text, err)
+	}
+	info, err := os.Stat(os.DevNull)
+	if err != nil || info.Mode().IsRegular() {
+		t.Errorf("%v, %v", info, err)
+	}
+	if list, err := os.ReadDir(dir); err != nil || len(list) != 1 {
+		t.Errorf("something is left behind: %v, %v", list, err)
+	}
+}
+
+func TestStudyCostQuick(t *testing.T) {
+	for args, want := range map[string]time.Duration{"": 30 * time.Second, "--quick": quickTime, "--time 2s": 2 * time.Second} {
+		s := studyCost{time: span{value: 30 * time.Second}}
+		cmd := s.command()
+		if err := cmd.ParseFlags(strings.Fields(args)); err != nil {
+			t.Fatal(err)
+		}
+		if o, err := s.options(cmd); err != nil || o.Time != want {
+			t.Errorf("%q: %v, %v", args, o.Time, err)
 		}
 	}
 }

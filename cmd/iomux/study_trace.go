@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -22,7 +21,7 @@ import (
 type studyTrace struct {
 	backend  choice
 	scenario choice
-	html     string
+	html     fileName
 	stable   bool
 }
 
@@ -58,7 +57,7 @@ that the kernel chooses. With --html a page is written as well, to step through.
 	f.SortFlags = false
 	f.Var(&s.scenario, "scenario", "what the client does: one of those above")
 	f.Var(&s.backend, "backend", "what waits (default the best): "+orList(s.backend.of))
-	f.StringVar(&s.html, "html", "", "write a page to `FILE`, too")
+	f.Var(&s.html, "html", "write a page to this file, too")
 	f.BoolVar(&s.stable, "stable", false, "leave out what is another in each run")
 	s.backend.complete(cmd, "backend")
 	s.scenario.complete(cmd, "scenario")
@@ -87,9 +86,12 @@ func (s *studyTrace) run(ctx context.Context, stdout io.Writer) error {
 		backend = scenario.Default()
 	}
 	sc, _ := scenario.Find(s.scenario.value) // the flag takes no other
-	file, err := createPage(s.html)          // first, so that a name that cannot be written costs no run
+	file, err := createPage(string(s.html))  // first, so that a name that cannot be written costs no run
 	if err != nil {
 		return err
+	}
+	if file != nil {
+		defer file.discard()
 	}
 	title := fmt.Sprintf("%s on %s: %s", sc.Name, backend, sc.Shows)
 	p := tracetext.New(stdout)
@@ -108,18 +110,20 @@ func (s *studyTrace) run(ctx context.Context, stdout io.Writer) error {
 	if errors.Is(err, errors.ErrUnsupported) {
 		return usagef("backend %q does not work here: %w", backend, err) // and nothing was to be shown
 	}
-	if err = errors.Join(err, p.Flush()); file == nil {
+	if err = errors.Join(err, p.Flush()); err != nil || file == nil {
 		return err
 	}
-	return errors.Join(err, page.Write(file, page.Trace{Title: title, About: backend.About(), Records: list}), file.Close())
+	return file.keep(func(w io.Writer) error {
+		return page.Write(w, page.Trace{Title: title, About: backend.About(), Records: list})
+	})
 }
 
 // createPage creates the file of a page; nil for no name.
-func createPage(name string) (*os.File, error) {
+func createPage(name string) (*wholeFile, error) {
 	if name == "" {
 		return nil, nil
 	}
-	f, err := os.Create(name)
+	f, err := openWhole(name)
 	if err != nil {
 		return nil, usagef("cannot write --html: %w", err)
 	}

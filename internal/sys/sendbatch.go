@@ -121,7 +121,11 @@ func (b *SendBatch) text(messages int) string {
 	for _, o := range b.queue[b.first:][:count] {
 		bytes += o.size
 	}
-	if messages < count {
+	switch {
+	case messages == count:
+	case messages == 1:
+		return fmt.Sprintf("%d datagrams in 1 message, %d bytes", count, bytes)
+	default:
 		return fmt.Sprintf("%d datagrams in %d messages, %d bytes", count, messages, bytes)
 	}
 	return fmt.Sprintf("%d datagrams, %d bytes", count, bytes)

@@ -67,7 +67,7 @@ var batching = Experiment{
 func (l *lab) datagrams(a, b string) (file, file) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	l.must("socketpair", err)
-	l.call("socketpair(AF_UNIX, SOCK_DGRAM, 0, ["+a+", "+b+"])", "0")
+	l.call("socketpair(AF_UNIX, SOCK_DGRAM|SOCK_NONBLOCK, 0, ["+a+", "+b+"])", "0")
 	return l.own(fds[0], a), l.own(fds[1], b)
 }
 

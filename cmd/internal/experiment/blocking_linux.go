@@ -25,7 +25,7 @@ var blocking = Experiment{
 		})
 		slept := l.asleep(t, unix.SYS_READ)
 		l.note("read(a, buf, 16) does not return")
-		l.call("state of the thread in /proc/self/task/TID/stat", slept)
+		l.call("state of the thread in /proc/self/task/TID/status", slept)
 
 		l.step("another thread, this one, writes to b")
 		l.send(b, "hello")
@@ -78,18 +78,18 @@ func (t *thread) wait(l *lab) (string, error) {
 }
 
 // asleep waits until the thread sleeps in the system call of a number, and returns
-// its state as the kernel names it.
+// its state in the kernel's words: S (sleeping).
 func (l *lab) asleep(t *thread, call int) (state string) {
 	l.await("a thread to sleep", func() bool {
 		in, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/syscall", t.id))
 		if err == nil && !strings.HasPrefix(string(in), fmt.Sprint(call, " ")) {
 			return false // a kernel may not tell (ENOENT, EPERM): then the state must do
 		}
-		stat, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/stat", t.id))
+		status, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/status", t.id))
 		l.must("/proc", err)
-		_, rest, _ := strings.Cut(string(stat), ") ")
-		state, _, _ = strings.Cut(rest, " ")
-		return state == "S"
+		_, rest, _ := strings.Cut(string(status), "\nState:\t")
+		state, _, _ = strings.Cut(rest, "\n")
+		return strings.HasPrefix(state, "S")
 	})
-	return state + " (sleeping)"
+	return state
 }

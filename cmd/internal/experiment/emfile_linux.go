@@ -84,8 +84,8 @@ func (l *lab) lower() (raise func()) {
 		if raised {
 			return
 		}
-		raised = true
 		l.must("setrlimit", unix.Prlimit(0, unix.RLIMIT_NOFILE, &limit, nil))
+		raised = true
 	}
 	l.later(raise)
 	return raise

@@ -55,14 +55,16 @@ func Find(name string) (Experiment, bool) {
 func (e Experiment) Run() (r Result, err error) {
 	l := &lab{}
 	defer func() {
-		l.leave()
+		bug := recover()
+		if f, ok := bug.(failure); ok {
+			bug, err = nil, fmt.Errorf("%s: %w", e.Name, f.error)
+		}
+		if left := l.leave(); left != nil {
+			err = errors.Join(err, fmt.Errorf("%s: clean-up: %w", e.Name, left))
+		}
 		r.Steps = l.steps
-		switch f := recover().(type) {
-		case nil:
-		case failure:
-			err = fmt.Errorf("%s: %w", e.Name, f.error)
-		default:
-			panic(f)
+		if bug != nil {
+			panic(bug)
 		}
 	}()
 	r = Result{Name: e.Name, Shows: e.Shows, Expected: e.Expects}

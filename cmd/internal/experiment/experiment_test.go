@@ -114,6 +114,43 @@ func TestFailure(t *testing.T) {
 	}
 }
 
+// A clean-up that fails is an error of the experiment, and keeps none of the others from
+// being made; nor does a bug of one.
+func TestCleanUpFails(t *testing.T) {
+	leaktest.Check(t)
+	var order []string
+	unclean := func(l *lab) {
+		l.step("a step")
+		fd, err := unix.Open(os.DevNull, unix.O_RDONLY, 0)
+		l.must("open", err)
+		l.own(fd, "f")
+		l.later(func() { order = append(order, "first") })
+		l.later(func() { l.must("undo", unix.EBADF) })
+		l.later(func() { order = append(order, "last") })
+		l.later(func() { panic("a bug") })
+	}
+	good := Experiment{Name: "x", Expects: "it", run: func(l *lab) string {
+		unclean(l)
+		return "it"
+	}}
+	r, err := good.Run()
+	if !errors.Is(err, unix.EBADF) || !strings.HasPrefix(err.Error(), "x: clean-up: ") || !strings.Contains(err.Error(), "a bug") {
+		t.Errorf("got %v", err)
+	}
+	if !slices.Equal(order, []string{"last", "first"}) || r.Observed != "it" || len(r.Steps) != 1 {
+		t.Errorf("order %v, result %+v", order, r)
+	}
+	order = nil
+	bad := Experiment{Name: "x", run: func(l *lab) string {
+		unclean(l)
+		l.must("break", unix.EPIPE)
+		return ""
+	}}
+	if _, err := bad.Run(); !errors.Is(err, unix.EPIPE) || !errors.Is(err, unix.EBADF) || !slices.Equal(order, []string{"last", "first"}) {
+		t.Errorf("got %v, order %v", err, order)
+	}
+}
+
 // A bug of an experiment is not taken for an answer of the kernel's.
 func TestPanicsGoOn(t *testing.T) {
 	defer func() {

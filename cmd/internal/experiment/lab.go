@@ -60,15 +60,33 @@ func (l *lab) note(format string, args ...any) { l.call(fmt.Sprintf(format, args
 // later has f run when the experiment is over.
 func (l *lab) later(f func()) { l.cleanup = append(l.cleanup, f) }
 
-// leave undoes what was done, the last first.
-func (l *lab) leave() {
+// leave undoes what was done, the last first, and all of it, also where something of it
+// fails.
+func (l *lab) leave() (err error) {
 	for _, f := range slices.Backward(l.cleanup) {
-		f()
+		err = errors.Join(err, undo(f))
 	}
 	for _, f := range l.open {
 		_ = unix.Close(f.fd) // nothing more can be done about it
 	}
 	l.open, l.cleanup = nil, nil
+	return err
+}
+
+// undo runs a clean-up. What goes wrong in it is its error, a bug of it too: the other
+// clean-ups have still to run.
+func undo(f func()) (err error) {
+	defer func() {
+		switch v := recover().(type) {
+		case nil:
+		case failure:
+			err = v.error
+		default:
+			err = fmt.Errorf("panic: %v", v)
+		}
+	}()
+	f()
+	return nil
 }
 
 // own makes a descriptor the lab's.

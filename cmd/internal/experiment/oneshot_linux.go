@@ -2,6 +2,7 @@ package experiment
 
 import (
 	"fmt"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -71,23 +72,20 @@ func (l *lab) stopper(eps ...file) (f file, set func()) {
 	}
 }
 
-// waiter is a thread that waits on ep for one report, whose name is its text.
+// waiter is a thread that waits on ep for one report; its text is what the wait returned.
 func (l *lab) waiter(ep file) *thread {
 	return l.thread(func() (string, error) {
 		list, err := epollPwait(ep.fd)
-		if err != nil || len(list) == 0 {
-			return "", err
-		}
-		return list[0].name, nil
+		return eventList(list), err
 	})
 }
 
-// reports counts the threads that have returned with a name.
+// reports counts the threads that have returned with a report of a name.
 func reports(threads []*thread, name string) (n int) {
 	for _, t := range threads {
 		select {
 		case <-t.done:
-			if t.text == name {
+			if strings.HasPrefix(t.text, "1: "+name+" ") {
 				n++
 			}
 		default:

@@ -61,12 +61,19 @@ func Measure(ctx context.Context, o Options, progress func(done, all int, p Poin
 		rounds[i] = append(rounds[i], more...)
 	}
 	for i := range list {
-		// The median: a neighbour on the processor makes some rounds longer.
-		if slices.Sort(rounds[i]); len(rounds[i]) > 0 {
-			list[i].Seconds = rounds[i][len(rounds[i])/2] * Waits
-		}
+		list[i].Seconds = median(rounds[i]) * Waits
 	}
 	return slices.DeleteFunc(list, func(s Sample) bool { return s.Waits == 0 && s.Why == nil }), nil
+}
+
+// median is the middle one of what rounds took, 0 of none: a neighbour on the processor
+// makes some longer.
+func median(rounds []float64) float64 {
+	if len(rounds) == 0 {
+		return 0
+	}
+	slices.Sort(rounds)
+	return rounds[len(rounds)/2]
 }
 
 // measure makes some rounds of waits of one point, most waits in all. Its set-up is of

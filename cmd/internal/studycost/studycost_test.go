@@ -102,6 +102,73 @@ func TestMeasureWithoutABackend(t *testing.T) {
 	}
 }
 
+func TestMedian(t *testing.T) {
+	for _, c := range []struct {
+		rounds []float64
+		want   float64
+	}{
+		{nil, 0}, {[]float64{3}, 3}, {[]float64{9, 1, 2}, 2}, {[]float64{1e6, 4, 3, 5, 1}, 4}, {[]float64{4, 1, 3, 2}, 3},
+	} {
+		if got := median(slices.Clone(c.rounds)); got != c.want {
+			t.Errorf("of %v it is %v, want %v", c.rounds, got, c.want)
+		}
+	}
+}
+
+// watcher is a poller that writes down which of the sources are ready when it waits.
+type watcher struct {
+	iomux.Poller
+	sources []source
+	seen    [][]int
+}
+
+func (w *watcher) Wait([]iomux.Ready, time.Duration) (int, error) {
+	fds := make([]unix.PollFd, len(w.sources))
+	for i, s := range w.sources {
+		fds[i] = unix.PollFd{Fd: int32(s.fd()), Events: unix.POLLIN}
+	}
+	n, err := unix.Poll(fds, 0)
+	var ready []int
+	for i := range fds {
+		if fds[i].Revents != 0 {
+			ready = append(ready, i)
+		}
+	}
+	w.seen = append(w.seen, ready)
+	return n, err
+}
+
+// A round has the descriptors that it chose ready, for all its waits, and the next round
+// others: of 64, that it be the same 8 is not going to happen.
+func TestRoundsChooseAnew(t *testing.T) {
+	leaktest.Check(t)
+	w := &watcher{}
+	for range 64 {
+		s, err := newSource()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.close()
+		w.sources = append(w.sources, s)
+	}
+	m := &meter{poller: w, sources: w.sources, active: 8}
+	for range 2 {
+		if _, err := m.round(2); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(w.seen) != 4 {
+		t.Fatalf("%d waits", len(w.seen))
+	}
+	first, second := w.seen[0], w.seen[2]
+	if len(first) != 8 || !slices.Equal(first, w.seen[1]) || !slices.Equal(second, w.seen[3]) || slices.Equal(first, second) {
+		t.Errorf("the waits found %v", w.seen)
+	}
+	if _, err := w.Wait(nil, 0); err != nil || len(w.seen[4]) != 0 {
+		t.Errorf("ready are left: %v, %v", w.seen[4], err)
+	}
+}
+
 // The limit is raised for what is asked, or what is asked is lowered.
 func TestLimit(t *testing.T) {
 	var before unix.Rlimit
@@ -128,6 +195,15 @@ func TestLimit(t *testing.T) {
 	if err != nil || !strings.HasPrefix(note, "2147483647 descriptors cannot be watched here: ") || o.Max < 256-besides-1 && perSource == 1 || o.Max == math.MaxInt32 {
 		t.Errorf("%q, %v, %d", note, err, o.Max)
 	}
+	// Whatever is left of the wish has room, and not much more would have had.
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	need := uint64(o.Max)*perSource + besides
+	if have := uint64(limit.Cur); need > have || need+perSource <= have { //nolint:unconvert // it is signed on FreeBSD
+		t.Errorf("%d sources need %d descriptors, of %d", o.Max, need, have)
+	}
 }
 
 // samples are made up: epoll is flat, poll linear.
@@ -148,12 +224,12 @@ func TestTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = `descriptors       CPU seconds for 100,000 waits  |  the same in TLPI, 2010
-watched   active      epoll     poll  |    epoll     poll   select
-     10        1      0.050    0.100  |    0.410    0.610    0.730
-   1000        1      0.050     10.0  |    0.530     35.0     35.0
-   1000       10      0.500        -  |        -        -        -
-  10000        1      0.050      100  |    0.660      990      930
-  20000        1      0.050      200  |        -        -        -
+watched   active      epoll     poll             |    epoll     poll   select
+     10        1      0.050    0.100             |    0.410    0.610    0.730
+   1000        1      0.050     10.0             |    0.530     35.0     35.0
+   1000       10      0.500        -             |        -        -        -
+  10000        1      0.050      100             |    0.660      990      930
+  20000        1      0.050      200             |        -        -        -
 
 From 10 to 10000 descriptors a wait of epoll becomes 1.0 times as long.
 From 10 to 10000 descriptors a wait of poll becomes 1000 times as long.
@@ -163,6 +239,54 @@ another machine and an older kernel, so compare how the figures grow.
 `
 	if got := b.String(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// The bar stands below that of the heading, however many backends there are.
+func TestTableIsStraight(t *testing.T) {
+	for _, backends := range [][]iomux.Backend{
+		{iomux.Poll}, {iomux.Epoll, iomux.Poll, iomux.Select}, {iomux.Epoll, iomux.Kqueue, iomux.Poll, iomux.Select},
+	} {
+		var list []Sample
+		for _, name := range backends {
+			list = append(list, Sample{Point: Point{name, 10, 1}, Waits: Waits, Seconds: 0.05})
+		}
+		var b strings.Builder
+		if err := Table(&b, list); err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(b.String(), "\n")
+		for _, l := range lines[:3] {
+			if strings.Index(l, "|") != strings.Index(lines[0], "|") {
+				t.Errorf("%d backends: it is not straight:\n%s", len(backends), b.String())
+				break
+			}
+		}
+	}
+}
+
+// A clock that is too coarse measures 0 s, of which there is no ratio and no logarithm.
+func TestNothingTaken(t *testing.T) {
+	coarse := samples()
+	for i := range coarse {
+		if coarse[i].Backend == iomux.Epoll && coarse[i].Active == 1 || coarse[i].Watched == 10 {
+			coarse[i].Seconds = 0
+		}
+	}
+	var table, picture strings.Builder
+	if err := errors.Join(Table(&table, coarse), SVG(&picture, coarse)); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{table.String(), picture.String()} {
+		if strings.Contains(text, "NaN") || strings.Contains(text, "Inf") {
+			t.Error(text)
+		}
+	}
+	if strings.Contains(table.String(), "times as long") {
+		t.Errorf("it compares with nothing:\n%s", table.String())
+	}
+	if strings.Contains(picture.String(), ", 0.000 s") {
+		t.Errorf("a point of 0 s is drawn:\n%s", picture.String())
 	}
 }
 
@@ -232,7 +356,7 @@ func TestSVG(t *testing.T) {
 }
 
 func TestPower(t *testing.T) {
-	for e, want := range map[float64]string{-2: "0.01", -1: "0.1", 0: "1", 2: "100", 3: "1,000", 4: "10,000", 5: "100,000"} {
+	for e, want := range map[float64]string{-2: "0.01", -1: "0.1", 0: "1", 2: "100", 3: "1,000", 4: "10,000", 5: "100,000", 6: "1,000,000", 9: "1,000,000,000"} {
 		if got := power(e); got != want {
 			t.Errorf("power(%v) = %q", e, got)
 		}

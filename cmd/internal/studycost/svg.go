@@ -59,7 +59,9 @@ func against(list []Sample, backends []iomux.Backend) (grow, busy []series) {
 	for _, name := range backends {
 		g, a := series{backend: name}, series{backend: name}
 		for _, s := range list {
-			if s.Backend != name || s.Waits == 0 {
+			// A clock that is too coarse for the rounds says 0, which has no place on
+			// logarithmic axes.
+			if s.Backend != name || s.Waits == 0 || s.Seconds <= 0 {
 				continue
 			}
 			if s.Active == 1 {
@@ -185,11 +187,12 @@ func legend(b *bufio.Writer, backends []iomux.Backend, x, y float64) {
 
 // power is a power of ten as one reads it.
 func power(e float64) string {
-	switch {
-	case e < 0:
+	if e < 0 {
 		return fmt.Sprintf("%.*f", int(-e), math.Pow(10, e))
-	case e < 3:
-		return fmt.Sprintf("%.0f", math.Pow(10, e))
 	}
-	return fmt.Sprintf("%.0f,000", math.Pow(10, e-3))
+	text := fmt.Sprintf("%.0f", math.Pow(10, e))
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
 }

@@ -16,14 +16,17 @@ import (
 // Table writes the samples as a table, with the published figures beside them, and what
 // they say in words. There must be one at least.
 func Table(w io.Writer, list []Sample) error {
+	const ours = "CPU seconds for 100,000 waits"
 	backends := backendsOf(list)
+	width := max(9*len(backends), len(ours)) // of our columns, or of what stands above them
+	gap := fmt.Sprintf("%*s", width-9*len(backends), "")
 	var b strings.Builder
-	fmt.Fprintf(&b, "%-16s  %-*s  |  %s\n", "descriptors", 9*len(backends), "CPU seconds for 100,000 waits", "the same in TLPI, 2010")
+	fmt.Fprintf(&b, "%-16s  %-*s  |  %s\n", "descriptors", width, ours, "the same in TLPI, 2010")
 	fmt.Fprintf(&b, "%7s %8s  ", "watched", "active")
 	for _, name := range backends {
 		fmt.Fprintf(&b, "%9s", name)
 	}
-	b.WriteString("  |")
+	b.WriteString(gap + "  |")
 	for _, name := range publishedBackends {
 		fmt.Fprintf(&b, "%9s", name)
 	}
@@ -34,7 +37,7 @@ func Table(w io.Writer, list []Sample) error {
 			s, ok := find(list, Point{name, p.Watched, p.Active})
 			fmt.Fprintf(&b, "%9s", figure(s.Seconds, ok))
 		}
-		b.WriteString("  |")
+		b.WriteString(gap + "  |")
 		for _, name := range publishedBackends {
 			v, ok := published[name][p.Watched]
 			fmt.Fprintf(&b, "%9s", figure(v, ok && p.Active == 1))
@@ -102,11 +105,12 @@ func words(list []Sample, backends []iomux.Backend) string {
 	for _, name := range backends {
 		low, ok := find(list, Point{name, few, 1})
 		high, ok2 := find(list, Point{name, many, 1})
-		if ok && ok2 && few < many {
+		if ok && ok2 && few < many && low.Seconds > 0 {
 			fmt.Fprintf(&b, "From %d to %d descriptors a wait of %s becomes %s times as long.\n", few, many, name, times(high.Seconds/low.Seconds))
 		}
 	}
 	best, ok := find(list, Point{backends[0], many, 1})
+	ok = ok && best.Seconds > 0
 	for _, name := range backends[1:] {
 		if s, ok2 := find(list, Point{name, many, 1}); ok && ok2 {
 			fmt.Fprintf(&b, "At %d descriptors, one of them active, %s takes %s times as long as %s.\n", many, name, times(s.Seconds/best.Seconds), backends[0])

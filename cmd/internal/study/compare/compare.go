@@ -28,25 +28,15 @@ const width = 34
 func Write(w io.Writer, columns []Column) error {
 	out := bufio.NewWriter(w)
 	heads := make([]string, len(columns))
-	steps := make([][]section, len(columns))
-	longest := 0
+	all := make([][]section, len(columns))
 	for i, c := range columns {
 		heads[i] = c.Backend
-		steps[i] = sections(c.Records)
-		if len(steps[i]) > len(steps[longest]) {
-			longest = i
-		}
+		all[i] = sections(c.Records)
 	}
 	line(out, " ", heads)
-	for n, s := range steps[longest] {
+	for _, s := range steps(all) {
 		fmt.Fprintf(out, "\n» %s\n", s.note)
-		lists := make([][]cell, len(columns))
-		for i := range columns {
-			if n < len(steps[i]) {
-				lists[i] = steps[i][n].cells
-			}
-		}
-		for _, r := range align(lists) {
+		for _, r := range align(s.cells) {
 			texts := make([]string, len(r))
 			for i, c := range r {
 				if c != nil {
@@ -85,6 +75,35 @@ func sections(records []*trace.Record) (list []section) {
 			s := &list[len(list)-1]
 			s.cells = append(s.cells, newCell(r))
 		}
+	}
+	return list
+}
+
+// step is what the backends do between two notes, a list each.
+type step struct {
+	note  string
+	cells [][]cell
+}
+
+// steps are the sections of several backends, those with the same note together: one that
+// a backend lacks shifts none of the others.
+func steps(columns [][]section) (list []step) {
+	notes := make([][]cell, len(columns))
+	for i, sections := range columns {
+		for _, s := range sections {
+			notes[i] = append(notes[i], cell{key: s.note})
+		}
+	}
+	next := make([]int, len(columns)) // section of each
+	for _, r := range align(notes) {
+		s := step{cells: make([][]cell, len(columns))}
+		for i, c := range r {
+			if c != nil {
+				s.note, s.cells[i] = c.key, columns[i][next[i]].cells
+				next[i]++
+			}
+		}
+		list = append(list, s)
 	}
 	return list
 }

@@ -40,7 +40,7 @@ func (c counts) reasons(columns []Column) (list []string) {
 	})
 	each([]string{"epoll-edge"}, func(name string, i int) {
 		if more := c.again[i] - c.again[first]; more > 0 {
-			list = append(list, fmt.Sprintf("%s is told of a change once, so it reads until EAGAIN: %d reads found nothing, against %d on %s.",
+			list = append(list, fmt.Sprintf("%s is told of a change once, an end behind the bytes included, so it reads until EAGAIN: %d reads found nothing, against %d on %s.",
 				name, c.again[i], c.again[first], columns[first].Backend))
 		}
 	})

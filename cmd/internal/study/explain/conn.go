@@ -12,13 +12,13 @@ import (
 
 // accept explains an accept.
 func (e *Explainer) accept(r *trace.Record) string {
-	t := e.turn(r)
+	accepted := e.turn(r).accepted[r.On.FD]
 	switch {
-	case r.Errno == 0 && t.accepted == 0:
+	case r.Errno == 0 && accepted == 0:
 		return fmt.Sprintf("The listener was readable: a client has connected. The answer is a new socket, %s, which does not block.", r.New.Name)
 	case r.Errno == 0:
 		return fmt.Sprintf("More clients may have connected meanwhile, so the loop asks again. Yes: %s.", r.New.Name)
-	case r.Errno == syscall.EAGAIN && t.accepted > 0:
+	case r.Errno == syscall.EAGAIN && accepted > 0:
 		return "The loop asks once more, for several may wait and one event stands for all. EAGAIN: the queue is empty now."
 	case r.Errno == syscall.EAGAIN:
 		return "EAGAIN: nobody waits; another loop, or nobody, has that connection now."
@@ -49,7 +49,7 @@ func (e *Explainer) read(r *trace.Record) string {
 	case r.Result >= r.Size:
 		return why + fmt.Sprintf(" All %d bytes of the buffer are filled: there may be more.", r.Size)
 	case c.edge:
-		return why + " It was less than the buffer holds, but an edge is not reported twice: read until EAGAIN."
+		return why + " It was less than the buffer holds, but an end that came with it is not reported again: read until EAGAIN."
 	case hungUp(r.Ready):
 		return why + " The end of file is behind it, as the wait said: the next read finds it, and saves a turn."
 	}
@@ -80,9 +80,9 @@ func hungUp(bits string) bool {
 func (e *Explainer) write(r *trace.Record) string {
 	if r.On.Kind == trace.Waker {
 		if r.Loop > 0 {
-			return "This loop has posted a function, to itself or to another: 8 bytes to that one's eventfd keep its next wait from blocking."
+			return "This loop has posted a function, to itself or to another: 8 bytes to that one's " + e.waker() + " keep its next wait from blocking."
 		}
-		return "Another goroutine has something for the loop, which may be asleep: 8 bytes to its eventfd make that readable."
+		return "Another goroutine has something for the loop, which may be asleep: 8 bytes to its " + e.waker() + " make that readable."
 	}
 	c := e.conn(r.On.FD)
 	why := "The handler's answer goes out when its callback is over, in one call however many writes it made."
@@ -111,6 +111,14 @@ func (e *Explainer) write(r *trace.Record) string {
 		return why + " The kernel took only a part: the socket is full, so a second write is not even tried. The rest waits."
 	}
 	return why + " The kernel took all of it; that does not mean that the peer has it."
+}
+
+// waker is what the wakers are.
+func (e *Explainer) waker() string {
+	if e.pipes {
+		return "pipe"
+	}
+	return "eventfd"
 }
 
 // close explains a close.

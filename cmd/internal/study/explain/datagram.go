@@ -4,6 +4,7 @@ package explain
 
 import (
 	"fmt"
+	"strings"
 	"syscall"
 
 	"example.com/iomux/cmd/internal/study/trace"
@@ -26,8 +27,13 @@ func datagrams(r *trace.Record) string {
 	switch {
 	case r.Errno == syscall.EAGAIN:
 		return why + ". EAGAIN: no room; they wait until the socket is writable."
+	case r.Errno != 0 && strings.Contains(r.Args, " in "):
+		return why + ". The kernel does not take them so, several to a message: they are sent again, one by one."
 	case r.Errno != 0:
 		return why + ". The first of them cannot be sent, and is dropped, as the network drops some."
+	}
+	if strings.Contains(r.Args, " in ") {
+		return fmt.Sprintf("%s: %s; messages taken: %d. Neighbours of one length to one peer are one message, which the kernel takes apart. Whether they arrive, nobody will say.", why, r.Args, r.Result)
 	}
 	return fmt.Sprintf("%s: %d. Whether they arrive, nobody will say.", why, r.Result)
 }

@@ -20,25 +20,28 @@ type Explainer struct {
 	conns map[int]*conn // by descriptor
 	turns map[int]*turn // by loop
 	fair  bool          // the loops park in the runtime's poller
+	pipes bool          // the wakers are some
 }
 
 // conn is what is known of a connection.
 type conn struct {
-	turn     int  // in which it was read last
-	filled   bool // the last read filled the buffer
-	full     bool // the kernel takes no more: it said so with the last write
-	ended    bool // the peer's end was read
-	failed   bool // an error was
-	edge     bool // it is watched edge-triggered
-	wrote    int  // the turn in which it was written last
-	watching string
+	turn    int  // in which it was read last
+	filled  bool // the last read filled the buffer
+	full    bool // the kernel takes no more: it said so with the last write
+	ended   bool // the peer's end was read
+	failed  bool // an error was
+	edge    bool // it is watched edge-triggered
+	wrote   int  // the turn in which it was written last
+	in, out bool // what it is watched for
 }
 
 // turn is what is known of a loop's turn.
 type turn struct {
-	several  bool // the last wait found more than one
-	accepted int
+	several  bool        // the last wait found more than one
+	accepted map[int]int // connections, by listener
 }
+
+func newTurn(several bool) *turn { return &turn{several: several, accepted: map[int]int{}} }
 
 // New makes one that has seen nothing.
 func New() *Explainer { return &Explainer{conns: map[int]*conn{}, turns: map[int]*turn{}} }
@@ -87,33 +90,31 @@ func (e *Explainer) sentence(r *trace.Record) string {
 // remember takes a call in.
 func (e *Explainer) remember(r *trace.Record) {
 	if r.Wait && r.Errno == 0 {
-		e.turns[r.Loop] = &turn{several: r.Result > 1}
+		e.turns[r.Loop] = newTurn(r.Result > 1)
 	}
 	switch r.Op {
 	case sys.OpAccept:
 		if r.Errno == 0 {
 			e.conns[r.Result] = &conn{}
-			e.turn(r).accepted++
+			e.turn(r).accepted[r.On.FD]++
 		}
 	case "epoll_ctl", sys.OpKevent:
 		for _, a := range r.Asked {
-			c := e.conn(a.FD)
-			c.edge = strings.Contains(a.Bits, "ET") || strings.Contains(a.Bits, "CLEAR")
-			if r.Op == "epoll_ctl" {
-				c.watching = a.Bits
-			}
+			e.conn(a.FD).watch(r, strings.Split(a.Bits, "|"))
 		}
 	case sys.OpRead, sys.OpRecvfrom:
 		c := e.conn(r.On.FD)
 		c.turn = r.Turn
 		c.filled = r.Errno == 0 && r.Result >= r.Size
 		c.ended = r.Errno == 0 && r.Result == 0
-		c.failed = r.Errno != 0 && r.Errno != syscall.EAGAIN
+		c.failed = c.failed || r.Errno != 0 && r.Errno != syscall.EAGAIN
 	case sys.OpWrite, sys.OpWritev:
 		c := e.conn(r.On.FD)
 		c.full = r.Errno == syscall.EAGAIN || r.Errno == 0 && r.Result < r.Size
-		c.failed = r.Errno != 0 && r.Errno != syscall.EAGAIN
+		c.failed = c.failed || r.Errno != 0 && r.Errno != syscall.EAGAIN
 		c.wrote = r.Turn
+	case sys.OpPipe:
+		e.pipes = true
 	case sys.OpFcntl:
 		if r.New != nil && (r.On.Kind == trace.Epoll || r.On.Kind == trace.Kqueue) {
 			e.fair = true
@@ -133,7 +134,7 @@ func (e *Explainer) conn(fd int) *conn {
 
 func (e *Explainer) turn(r *trace.Record) *turn {
 	if e.turns[r.Loop] == nil {
-		e.turns[r.Loop] = &turn{}
+		e.turns[r.Loop] = newTurn(false)
 	}
 	return e.turns[r.Loop]
 }

@@ -43,12 +43,18 @@ func ctl(verb string, of trace.Ref, bits string) trace.Record {
 	return trace.Record{Op: "epoll_ctl", On: epoll, Loop: 1, Turn: 1, Verb: verb, Asked: is(of, bits), Phase: trace.Dispatch}
 }
 
-func accepted(e syscall.Errno) trace.Record {
-	r := trace.Record{Op: sys.OpAccept, On: listener, Loop: 1, Turn: 1, Ready: "IN", Errno: e, Result: -1}
+func accepted(e syscall.Errno) trace.Record { return acceptedOn(listener, e) }
+
+func acceptedOn(ln trace.Ref, e syscall.Errno) trace.Record {
+	r := trace.Record{Op: sys.OpAccept, On: ln, Loop: 1, Turn: 1, Ready: "IN", Errno: e, Result: -1}
 	if e == 0 {
 		r.Result, r.New = 8, &theConn
 	}
 	return r
+}
+
+func filter(bits string, e syscall.Errno) trace.Record {
+	return trace.Record{Op: sys.OpKevent, On: kqueue, Loop: 1, Turn: 1, Asked: is(theConn, bits), Errno: e, Phase: trace.Dispatch}
 }
 
 func with(r trace.Record, f func(*trace.Record)) trace.Record {
@@ -97,6 +103,10 @@ func TestSentences(t *testing.T) {
 		{"the first accept", []trace.Record{wait(1), accepted(0)}, []string{"a client has connected", "a new socket, conn 1"}, ""},
 		{"one more accept", []trace.Record{wait(1), accepted(0), accepted(0)}, []string{"asks again. Yes: conn 1."}, ""},
 		{"accept at the end", []trace.Record{wait(1), accepted(0), accepted(syscall.EAGAIN)}, []string{"the queue is empty now"}, ""},
+		{"the first accept of another listener", []trace.Record{wait(1), accepted(0), acceptedOn(trace.Ref{FD: 6, Kind: trace.Listener, Name: "listener 2"}, 0)},
+			[]string{"a client has connected"}, "asks again"},
+		{"nothing on another listener", []trace.Record{wait(1), accepted(0), acceptedOn(trace.Ref{FD: 6, Kind: trace.Listener, Name: "listener 2"}, syscall.EAGAIN)},
+			[]string{"nobody waits"}, "asks once more"},
 		{"accept of nothing", []trace.Record{wait(1), accepted(syscall.EAGAIN)}, []string{"another loop, or nobody"}, "queue is empty"},
 		{"accept without descriptors", []trace.Record{wait(1), accepted(syscall.EMFILE)}, []string{"no descriptors left"}, ""},
 		{"accept of a dead one", []trace.Record{wait(1), accepted(syscall.ECONNABORTED)}, []string{"failed before it was accepted"}, ""},
@@ -113,7 +123,7 @@ func TestSentences(t *testing.T) {
 		{"another error", []trace.Record{wait(1, in), read(1, -1, "IN", syscall.ETIMEDOUT)}, []string{"The connection is broken."}, ""},
 		{"a look before closing", []trace.Record{wait(1), read(1, -1, "", syscall.EAGAIN)}, []string{"Before it closes the socket"}, "The wait said"},
 		{"the waker", []trace.Record{{Op: sys.OpRead, On: waker, Size: 64, Result: 8}}, []string{"empties the waker"}, "buffer"},
-		{"a read at an edge", []trace.Record{ctl("ADD", theConn, "IN|RDHUP|ET"), wait(1, in), read(1, 4, "IN", 0)}, []string{"an edge is not reported twice"}, "no second read"},
+		{"a read at an edge", []trace.Record{ctl("ADD", theConn, "IN|RDHUP|ET"), wait(1, in), read(1, 4, "IN", 0)}, []string{"an end that came with it is not reported again"}, "no second read"},
 		{"the end of an edge", []trace.Record{ctl("ADD", theConn, "IN|RDHUP|ET"), wait(1, in), read(1, 4, "IN", 0), read(1, -1, "IN", syscall.EAGAIN)},
 			[]string{"Edge-triggered: read again, until EAGAIN.", "the kernel will report the next change"}, ""},
 
@@ -131,11 +141,22 @@ func TestSentences(t *testing.T) {
 		{"datagrams", []trace.Record{wait(1), {Op: sys.OpRecvmmsg, On: theConn, Loop: 1, Turn: 1, Result: 3}}, []string{"so many as there are, in one call: 3"}, "EAGAIN"},
 		{"no datagrams", []trace.Record{wait(1), {Op: sys.OpRecvmmsg, On: theConn, Loop: 1, Turn: 1, Result: -1, Errno: syscall.EAGAIN}}, []string{"EAGAIN: there is none left"}, ""},
 		{"answers", []trace.Record{wait(1), {Op: sys.OpSendmmsg, On: theConn, Loop: 1, Turn: 1, Result: 3}}, []string{"go out together: 3"}, ""},
+		{"answers to one", []trace.Record{wait(1), {Op: sys.OpSendmmsg, On: theConn, Loop: 1, Turn: 1, Args: "5 datagrams in 1 message, 320 bytes", Result: 1}},
+			[]string{"go out together: 5 datagrams in 1 message", "the kernel takes apart"}, ""},
+		{"answers to one, refused", []trace.Record{wait(1), {Op: sys.OpSendmmsg, On: theConn, Loop: 1, Turn: 1, Args: "5 datagrams in 1 message, 320 bytes", Result: -1, Errno: syscall.EIO}},
+			[]string{"sent again, one by one"}, "dropped"},
 		{"no room for answers", []trace.Record{wait(1), {Op: sys.OpSendmmsg, On: theConn, Loop: 1, Turn: 1, Result: -1, Errno: syscall.EAGAIN}}, []string{"EAGAIN: no room"}, ""},
 		{"a file", []trace.Record{{Op: sys.OpUnlink, On: none, Args: `"/x"`}}, []string{"file"}, "Something"},
+		{"no file", []trace.Record{{Op: sys.OpLstat, On: none, Args: `"/x"`, Result: -1, Errno: syscall.ENOENT}}, []string{"nothing has to be taken away"}, "failed"},
+		{"a file that cannot be seen", []trace.Record{{Op: sys.OpLstat, On: none, Args: `"/x"`, Result: -1, Errno: syscall.EACCES}}, []string{"It failed."}, "ENOENT"},
+		{"any port", []trace.Record{{Op: sys.OpBind, On: theConn, Args: "127.0.0.1:0"}}, []string{"port 0 lets the kernel choose one"}, ""},
+		{"one port", []trace.Record{{Op: sys.OpBind, On: theConn, Args: "127.0.0.1:42490"}}, []string{"address that was asked for"}, "port 0"},
+		{"a pipe", []trace.Record{{Op: sys.OpPipe, On: none, Args: "NONBLOCK|CLOEXEC"}}, []string{"The waker: a pipe"}, "counter"},
+		{"a counter", []trace.Record{{Op: "eventfd2", On: none, Args: "0, NONBLOCK|CLOEXEC"}}, []string{"a counter"}, "pipe"},
+		{"waking by a pipe", []trace.Record{{Op: sys.OpPipe, On: none}, {Op: sys.OpWrite, On: waker, Size: 8, Result: 8}}, []string{"8 bytes to its pipe"}, "eventfd"},
 
 		{"watched", []trace.Record{ctl("ADD", theConn, "IN|RDHUP")}, []string{"Conn 1 goes into the interest table, once", "RDHUP asks"}, "sleeps"},
-		{"watched by another", []trace.Record{with(ctl("ADD", listener, "IN"), func(r *trace.Record) { r.Phase = trace.Outside })}, []string{"The loop sleeps meanwhile"}, ""},
+		{"watched by another", []trace.Record{with(ctl("ADD", listener, "IN"), func(r *trace.Record) { r.Phase = trace.Outside })}, []string{"at once, even while the loop sleeps"}, "meanwhile"},
 		{"watched at edges", []trace.Record{ctl("ADD", theConn, "IN|ET")}, []string{"ET: each change is reported once"}, ""},
 		{"room wanted", []trace.Record{ctl("ADD", theConn, "IN"), ctl("MOD", theConn, "IN|OUT")}, []string{"from now on OUT is asked for too"}, ""},
 		{"room only", []trace.Record{ctl("ADD", theConn, "IN"), ctl("MOD", theConn, "OUT")}, []string{"tell me of room only"}, ""},
@@ -147,8 +168,28 @@ func TestSentences(t *testing.T) {
 		{"out for no reason", []trace.Record{ctl("DEL", theConn, "")}, []string{"wants to hear no more"}, ""},
 		{"a number used again", []trace.Record{wait(1, in), read(1, -1, "IN", syscall.ECONNRESET), {Op: sys.OpClose, On: theConn}, wait(1), ctl("DEL", theConn, "")},
 			[]string{"wants to hear no more"}, "broken"},
-		{"a filter", []trace.Record{{Op: sys.OpKevent, On: kqueue, Asked: is(theConn, "WRITE|ADD")}}, []string{"a second filter, for writing"}, ""},
-		{"no filter", []trace.Record{{Op: sys.OpKevent, On: kqueue, Asked: is(theConn, "WRITE|DELETE")}}, []string{"its write filter goes"}, ""},
+		{"out after a write to nobody", []trace.Record{wait(1, in), write(1, 4, -1, "IN", syscall.EPIPE), ctl("DEL", theConn, "")}, []string{"is broken"}, "wants to hear"},
+		{"out after a look at what is broken", []trace.Record{wait(1, in), write(1, 4, -1, "IN", syscall.EPIPE), read(1, -1, "", syscall.EAGAIN), ctl("DEL", theConn, "")},
+			[]string{"is broken"}, "wants to hear"},
+		{"room only, at the end", []trace.Record{ctl("ADD", theConn, "IN"), wait(1, end), read(1, 0, "IN|RDHUP", 0), ctl("MOD", theConn, "OUT")},
+			[]string{"The end of conn 1 was read", "for room only"}, "no room"},
+		{"a refusal changes nothing", []trace.Record{ctl("ADD", theConn, "IN"), with(ctl("MOD", theConn, "IN|OUT"), func(r *trace.Record) { r.Errno = syscall.ENOMEM }), ctl("MOD", theConn, "IN|OUT")},
+			[]string{"from now on OUT is asked for too"}, ""},
+		{"a filter", []trace.Record{filter("READ|ADD", 0), filter("WRITE|ADD", 0)}, []string{"a second filter, for writing"}, ""},
+		{"no filter", []trace.Record{filter("READ|ADD", 0), filter("WRITE|ADD", 0), filter("WRITE|DELETE", 0)}, []string{"its write filter goes"}, ""},
+		{"the filter of a paused one", []trace.Record{filter("READ|ADD", 0), filter("READ|DELETE", 0), filter("WRITE|ADD", 0)}, []string{"a filter for writing asks"}, "second"},
+		{"the read filter goes, the other stays", []trace.Record{filter("READ|ADD", 0), filter("WRITE|ADD", 0), filter("READ|DELETE", 0)},
+			[]string{"Input of conn 1 is not wanted for now"}, "leaves the interest table"},
+		{"the read filter comes back", []trace.Record{filter("READ|ADD", 0), filter("WRITE|ADD", 0), filter("READ|DELETE", 0), filter("READ|ADD", 0)},
+			[]string{"input of conn 1 is read again"}, "goes into the interest table"},
+		{"the last filter goes", []trace.Record{filter("READ|ADD", 0), filter("WRITE|ADD", 0), filter("READ|DELETE", 0), filter("WRITE|DELETE", 0)},
+			[]string{"leaves the interest table"}, "its write filter goes"},
+		{"the read filter at the end", []trace.Record{filter("READ|ADD", 0), filter("WRITE|ADD", 0), wait(1, end), read(1, 0, "READ|EOF", 0), filter("READ|DELETE", 0)},
+			[]string{"The end of conn 1 was read"}, "before it is closed"},
+		{"a filter of what is broken", []trace.Record{filter("READ|ADD", 0), filter("WRITE|ADD", 0), wait(1, in), write(1, 4, -1, "", syscall.EPIPE), filter("READ|DELETE", 0)},
+			[]string{"is broken"}, "not wanted"},
+		{"a filter that is gone", []trace.Record{filter("READ|ADD", 0), filter("READ|DELETE", syscall.ENOENT)}, []string{"The filter was gone already."}, "refuses"},
+		{"a filter that is refused", []trace.Record{filter("READ|ADD", syscall.ENOMEM)}, []string{"The kernel refuses the change."}, "gone"},
 		{"a check", []trace.Record{{Op: sys.OpFcntl, On: theConn, Args: "F_GETFD"}}, []string{"only in the next wait"}, ""},
 		{"closing", []trace.Record{{Op: sys.OpClose, On: theConn}}, []string{"Only now, at the end of the turn, is conn 1 closed"}, ""},
 		{"simulated", []trace.Record{{Op: sys.OpPoll, On: none, Depth: 1}}, []string{"(simulation)"}, ""},

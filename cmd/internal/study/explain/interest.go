@@ -4,10 +4,12 @@ package explain
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 
 	"example.com/iomux/cmd/internal/study/trace"
+	"example.com/iomux/internal/sys"
 )
 
 // epollCtl explains a change of an epoll's interest table.
@@ -25,20 +27,32 @@ func (e *Explainer) epollCtl(r *trace.Record) string {
 	case "DEL":
 		return e.removed(a)
 	}
-	now, before := strings.Split(a.Bits, "|"), strings.Split(e.conn(a.FD).watching, "|")
 	if strings.Contains(a.Bits, "|ET") {
 		return fmt.Sprintf("Output for %s waits for room: OUT is asked for, and may stay. An edge that does not come costs nothing.", a.Name)
 	}
-	return modified(a.Name, has(before, "IN"), has(before, "OUT"), has(now, "IN"), has(now, "OUT"))
+	c, now := e.conn(a.FD), strings.Split(a.Bits, "|")
+	if c.ended && c.in && !slices.Contains(now, "IN") {
+		return inputOver(a.Name)
+	}
+	return modified(a.Name, c.in, c.out, slices.Contains(now, "IN"), slices.Contains(now, "OUT"))
 }
 
-func has(words []string, w string) bool {
-	for _, x := range words {
-		if x == w {
-			return true
-		}
+// watch takes in a change of what c is watched for.
+func (c *conn) watch(r *trace.Record, bits []string) {
+	on := r.Verb != "DEL" && !slices.Contains(bits, "DELETE")
+	if r.Errno != 0 && (on || r.Errno != syscall.ENOENT) {
+		return // all is as before
 	}
-	return false
+	if r.Op == sys.OpKevent { // each filter by itself
+		if slices.Contains(bits, "WRITE") {
+			c.out = on
+		} else {
+			c.in = on
+		}
+	} else {
+		c.in, c.out = on && slices.Contains(bits, "IN"), on && slices.Contains(bits, "OUT")
+	}
+	c.edge = slices.Contains(bits, "ET") || slices.Contains(bits, "CLEAR")
 }
 
 // kevent explains a change of a kqueue's table.
@@ -53,22 +67,39 @@ func (e *Explainer) kevent(r *trace.Record) string {
 	if r.Errno != 0 {
 		return "The kernel refuses the change."
 	}
-	write := strings.HasPrefix(a.Bits, "WRITE")
-	switch del := strings.Contains(a.Bits, "DELETE"); {
-	case write && del:
-		return fmt.Sprintf("Nothing waits to be sent to %s any more: its write filter goes, or it would end every wait.", a.Name)
-	case write:
+	c, write := e.conn(a.FD), strings.HasPrefix(a.Bits, "WRITE")
+	if strings.Contains(a.Bits, "DELETE") {
+		return e.filterGone(a, c, write)
+	}
+	switch {
+	case write && c.in:
 		return fmt.Sprintf("Output for %s waits for room: a second filter, for writing, asks to be told.", a.Name)
-	case del:
-		return e.removed(a)
+	case write && a.Kind == trace.Conn:
+		return fmt.Sprintf("Output for %s waits for room: a filter for writing asks to be told.", a.Name)
+	case !write && c.out:
+		return modified(a.Name, c.in, true, true, true)
 	}
 	return e.added(a, strings.Contains(a.Bits, "CLEAR")) + live(r)
 }
 
-// live says what a change by another goroutine means to the wait that goes on.
+// filterGone explains the end of one of the two filters that a connection may have: it
+// leaves the table with the last of them.
+func (e *Explainer) filterGone(a trace.Ready, c *conn, write bool) string {
+	switch stays := write && c.in || !write && c.out; {
+	case !stays, c.failed:
+		return e.removed(a)
+	case write:
+		return fmt.Sprintf("Nothing waits to be sent to %s any more: its write filter goes, or it would end every wait.", a.Name)
+	case c.ended:
+		return inputOver(a.Name)
+	}
+	return modified(a.Name, true, true, false, true)
+}
+
+// live says what a change by another goroutine means to a wait that may be going on.
 func live(r *trace.Record) string {
 	if r.Phase == trace.Outside {
-		return " The loop sleeps meanwhile, and the kernel heeds the change all the same."
+		return " The kernel heeds the change at once, even while the loop sleeps."
 	}
 	return ""
 }
@@ -123,6 +154,12 @@ func modified(name string, in, out, wantIn, wantOut bool) string {
 		return fmt.Sprintf("Input of %s is not wanted for now; it stays with the kernel, which in time stops the peer.", name)
 	}
 	return fmt.Sprintf("What is asked of %s changes.", name)
+}
+
+// inputOver explains why a connection that has sent its end, and for which output waits,
+// is watched for room only.
+func inputOver(name string) string {
+	return fmt.Sprintf("The end of %s was read, and would be reported again by every wait: from now on it is watched for room only.", name)
 }
 
 // upper is a text that begins a sentence.

@@ -4,6 +4,7 @@ package explain
 
 import (
 	"strings"
+	"syscall"
 
 	"example.com/iomux/cmd/internal/study/trace"
 	"example.com/iomux/internal/sys"
@@ -13,10 +14,15 @@ import (
 // is prepared.
 func (e *Explainer) other(r *trace.Record) string {
 	failed := ""
-	if r.Errno != 0 {
+	if r.Errno != 0 && !absent(r) {
 		failed = " It failed."
 	}
 	return e.otherWhy(r) + failed
+}
+
+// absent reports whether a call has found no file where it is well if there is none.
+func absent(r *trace.Record) bool {
+	return r.Errno == syscall.ENOENT && (r.Op == sys.OpLstat || r.Op == sys.OpUnlink)
 }
 
 func (e *Explainer) otherWhy(r *trace.Record) string {
@@ -25,8 +31,10 @@ func (e *Explainer) otherWhy(r *trace.Record) string {
 		return "An interest table in the kernel: the loop says once what it watches, and each wait brings only what is ready."
 	case sys.OpKqueue:
 		return "An interest table in the kernel: the loop says once what it watches, and each wait brings only what is ready."
-	case "eventfd2", sys.OpPipe:
+	case "eventfd2":
 		return "The waker: a counter with a descriptor. Other goroutines add to it to end the loop's wait."
+	case sys.OpPipe:
+		return "The waker: a pipe, whose reading end the loop watches. Other goroutines write to it to end the loop's wait."
 	case sys.OpOpen:
 		if r.New != nil && r.New.Kind == trace.Spare {
 			return "A spare descriptor: given up when there are no others, it lets the server accept a client once more, to turn it away."
@@ -38,7 +46,10 @@ func (e *Explainer) otherWhy(r *trace.Record) string {
 		if strings.HasPrefix(r.Args, `"`) {
 			return "The socket gets its name, by which clients find it."
 		}
-		return "The socket gets its address; port 0 lets the kernel choose one."
+		if strings.HasSuffix(r.Args, ":0") {
+			return "The socket gets its address; port 0 lets the kernel choose one."
+		}
+		return "The socket gets the address that was asked for."
 	case sys.OpListen:
 		return "From now on the kernel completes connections by itself and queues them, so many at most, until they are accepted."
 	case sys.OpGetsockname:
@@ -69,6 +80,9 @@ func (e *Explainer) otherWhy(r *trace.Record) string {
 	case sys.OpFcntl:
 		return fcntl(r)
 	case sys.OpLstat, sys.OpUnlink, sys.OpFlock, sys.OpFchmod, sys.OpFchmodat:
+		if absent(r) {
+			return "A Unix socket has a file. ENOENT: there is none of this name, so nothing has to be taken away."
+		}
 		return "A Unix socket has a file. A lock keeps two servers from taking each other's, and what is left of a dead one goes first."
 	}
 	return "Something outside of the loop's turn."

@@ -22,7 +22,7 @@ func (e *Explainer) whyWait(r *trace.Record) string {
 	case sys.OpPoll:
 		whole = fmt.Sprintf(" It passes its whole table, %s, for poll remembers nothing.", entries(len(r.Asked)))
 	case sys.OpSelect:
-		whole = " It passes its whole table as bitmaps, and the kernel looks at each number up to the highest."
+		whole = " It passes its whole table as bitmaps, and the kernel asks each descriptor in them."
 	}
 	switch t := e.turn(r); {
 	case r.Timeout == 0 && t.several:

@@ -56,7 +56,7 @@ type data struct {
 
 // Write writes the page.
 func Write(w io.Writer, t Trace) error {
-	d := data{Title: t.Title, About: t.About, Tables: [][]trace.Row{{}}}
+	d := data{Title: t.Title, About: t.About, Steps: []step{}, Tables: [][]trace.Row{{}}}
 	explainer := explain.New()
 	var style trace.Style
 	for _, r := range t.Records {

@@ -66,8 +66,8 @@ func (b Backend) Simulated() bool { return b == Kqueue && simulated }
 func (b Backend) About() string {
 	switch {
 	case b.Simulated():
-		return "kqueue: " + runtime.GOOS + " has none. A simulation in Go plays the kernel, over poll; its own calls are\n" +
-			"set in below the kevent that they stand for, and would not be there on a BSD."
+		return "kqueue: " + runtime.GOOS + " has none. A simulation in Go plays the kernel, over poll; its own calls, where\n" +
+			"they are shown, are set in below the kevent that they stand for, and would not be there on a BSD."
 	case b == EpollEdge:
 		return "epoll-edge: the reactor itself is level-triggered. This is a small edge-triggered loop that was written to\n" +
 			"be compared with it, on the same selector."

@@ -74,13 +74,15 @@ func (s *edgeServer) listen(url string, a app, o reactor.SocketOptions) (net.Add
 		}
 		return nil, errno
 	}
-	s.app, s.listener = a, fd
+	s.app = a
 	if addr.Network() == "unix" {
 		s.socket = o
 	}
-	if _, err := s.sel.Register(fd, iomux.Readable|iomux.Edge, s.accept); err != nil {
+	if _, err := s.sel.Register(fd, edgeEvents, func(iomux.Events) { s.accept(fd) }); err != nil {
+		_ = sys.Close(fd) // nobody has connected
 		return nil, err
 	}
+	s.listener = fd
 	return addr, nil
 }
 
@@ -174,9 +176,9 @@ func (s *edgeServer) fire() {
 	}
 }
 
-func (s *edgeServer) accept(iomux.Events) {
+func (s *edgeServer) accept(listener int) {
 	for {
-		fd, _, errno := sys.Accept(s.listener)
+		fd, _, errno := sys.Accept(listener)
 		if errno == syscall.EINTR {
 			continue
 		}

@@ -45,7 +45,8 @@ func (p *edgePeer) ready(events iomux.Events) {
 	p.flush()
 }
 
-// read reads until there is nothing more: an edge is not reported twice.
+// read reads until there is nothing more: an end that came with the bytes is not reported
+// again.
 func (p *edgePeer) read() {
 	for !p.over && !p.ended {
 		n, errno := sys.Read(p.fd, p.server.buf)

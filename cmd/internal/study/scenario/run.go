@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -26,6 +27,7 @@ func Run(ctx context.Context, sc Scenario, b Backend, sink func(*trace.Record)) 
 	restoreBackend := b.Prepare()
 	defer restoreBackend()
 	rec := trace.New(sink, nil)
+	rec.Tables = true // a page shows them, and there are few connections
 	restore := rec.Install()
 	defer restore()
 	url := "tcp://127.0.0.1:0"
@@ -71,11 +73,12 @@ func open(b Backend) (server, error) {
 	return newReactorServer(b.poller())
 }
 
-// localURL is a Unix socket's address that nobody else has, which goes with the process
-// where names need no file.
+// localURL is a Unix socket's address that nobody else has, nor can have taken before,
+// which goes with the process where names need no file. The name ends in nothing but
+// figures: a stable trace leaves those out.
 func localURL() (url string, remove func(), err error) {
 	if runtime.GOOS == "linux" {
-		return fmt.Sprintf("unix:@iomux-study-%d", os.Getpid()), func() {}, nil
+		return fmt.Sprintf("unix:@iomux-study-%d%019d", os.Getpid(), rand.Int64()), func() {}, nil
 	}
 	dir, err := os.MkdirTemp("", "iomux-study")
 	if err != nil {

@@ -5,7 +5,11 @@ package scenario
 import (
 	"context"
 	"errors"
+	"regexp"
+	"runtime"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"example.com/iomux"
@@ -13,6 +17,7 @@ import (
 	"example.com/iomux/cmd/internal/study/trace"
 	"example.com/iomux/internal/leaktest"
 	"example.com/iomux/internal/sys"
+	"example.com/iomux/reactor"
 )
 
 // each runs f for every scenario on every backend that works here.
@@ -123,6 +128,88 @@ func TestGivenUp(t *testing.T) {
 	})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("%d records, %v", n, err)
+	}
+}
+
+// Nothing sees the process's calls any more when a run is over.
+func TestNoHookIsLeft(t *testing.T) {
+	over, late := false, 0
+	for _, b := range []Backend{Default(), EpollEdge} {
+		if b.Here() != nil {
+			continue
+		}
+		over = false
+		err := Run(t.Context(), Scenarios()[0], b, func(*trace.Record) {
+			if over {
+				late++
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		over = true
+		fd, errno := sys.OpenNull()
+		if errno != 0 {
+			t.Fatal(errno)
+		}
+		if errno := sys.Close(fd); errno != 0 {
+			t.Error(errno)
+		}
+		if late > 0 {
+			t.Errorf("%s: %d calls were recorded behind the run", b, late)
+		}
+	}
+}
+
+// A listener that cannot be watched is closed, and the server ends in good order.
+func TestEdgeServerCannotListen(t *testing.T) {
+	if err := EpollEdge.Here(); err != nil {
+		t.Skip(err)
+	}
+	leaktest.Check(t)
+	s, err := newEdgeServer(EpollEdge.poller())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var listener atomic.Int64
+	closed := 0
+	restore := sys.SetHooks(&sys.Hooks{
+		Fault: func(c sys.Call) sys.Errno {
+			if c.Op == "epoll_ctl" && c.Verb == "ADD" {
+				listener.Store(int64(c.Asked[0].FD))
+				return syscall.ENOSPC
+			}
+			return 0
+		},
+		Trace: func(c sys.Call) {
+			if c.Op == sys.OpClose && int64(c.FD) == listener.Load() {
+				closed++
+			}
+		},
+	})
+	_, err = s.listen("tcp://127.0.0.1:0", echo, reactor.SocketOptions{})
+	restore()
+	if !errors.Is(err, syscall.ENOSPC) || closed != 1 {
+		t.Errorf("closed %d times, %v", closed, err)
+	}
+	if err := s.shutdown(t.Context()); err != nil {
+		t.Errorf("shutdown: %v", err)
+	}
+}
+
+// Each run has a name of its own, and what is another in it are figures at its end.
+func TestLocalURL(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("names are files here")
+	}
+	seen := map[string]bool{}
+	for range 3 {
+		url, remove, err := localURL()
+		defer remove()
+		if err != nil || seen[url] || !regexp.MustCompile(`^unix:@iomux-study-\d+$`).MatchString(url) {
+			t.Errorf("%s, %v", url, err)
+		}
+		seen[url] = true
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 // Style says how calls are written.
 type Style struct {
 	// Stable leaves out what is another in each run: numbers of descriptors, ports,
-	// how long a wait is to last.
+	// how long a wait is to last. Lists it shows to their end.
 	Stable bool
 }
 
@@ -104,20 +104,29 @@ func (s Style) sets(r *Record) string {
 	}
 	for _, set := range []struct{ bit, name string }{{"r", "read"}, {"w", "write"}, {"x", "except"}} {
 		var in []string
+		more := 0
 		for _, a := range r.Asked {
-			if strings.Contains(a.Bits, set.bit) {
+			switch {
+			case !strings.Contains(a.Bits, set.bit):
+			case len(in) < most || s.Stable:
 				in = append(in, s.ref(a.Ref))
+			default:
+				more++
 			}
 		}
-		text += fmt.Sprintf(", %s [%s]", set.name, strings.Join(in, " "))
+		text += fmt.Sprintf(", %s [%s%s]", set.name, strings.Join(in, " "), andMore(more))
 	}
 	return text + ", " + s.timeout(r.Timeout)
 }
 
 // list is what a wait or a change is about. counts: kqueue's data belongs to it.
 func (s Style) list(list []Ready, counts bool) string {
+	shown := list
+	if !s.Stable {
+		shown = list[:min(len(list), most)]
+	}
 	var out []string
-	for _, a := range list {
+	for _, a := range shown {
 		text := s.ref(a.Ref) + ": " + a.Bits
 		// What a socket has room for is another number in each run.
 		if write := strings.HasPrefix(a.Bits, "WRITE"); counts && a.Data != 0 && !(write && s.Stable) {
@@ -125,7 +134,18 @@ func (s Style) list(list []Ready, counts bool) string {
 		}
 		out = append(out, text)
 	}
-	return strings.Join(out, ", ")
+	return strings.Join(out, ", ") + andMore(len(list)-len(shown))
+}
+
+// most is how many descriptors of a list are shown: each poll has the whole table in
+// its own, be there ever so many clients.
+const most = 16
+
+func andMore(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" … and %d more", n)
 }
 
 func (s Style) ref(r Ref) string {
@@ -196,6 +216,7 @@ var options = func() map[string]string {
 		{unix.SOL_SOCKET, unix.SO_KEEPALIVE, "SOL_SOCKET, SO_KEEPALIVE"},
 		{unix.SOL_SOCKET, unix.SO_ERROR, "SOL_SOCKET, SO_ERROR"},
 		{unix.SOL_SOCKET, unix.SO_TYPE, "SOL_SOCKET, SO_TYPE"},
+		{unix.SOL_SOCKET, unix.SO_ACCEPTCONN, "SOL_SOCKET, SO_ACCEPTCONN"},
 		{unix.IPPROTO_TCP, unix.TCP_NODELAY, "IPPROTO_TCP, TCP_NODELAY"},
 		{unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, "IPPROTO_IPV6, IPV6_V6ONLY"},
 		{unix.IPPROTO_TCP, sys.OptKeepIdle, "IPPROTO_TCP, TCP_KEEPIDLE"},

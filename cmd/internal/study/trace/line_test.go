@@ -4,6 +4,7 @@ package trace
 
 import (
 	"fmt"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -60,6 +61,38 @@ func TestLines(t *testing.T) {
 		}
 		if got := (Style{Stable: true}).Line(&c.r); got != c.stable {
 			t.Errorf("stable: %s, want %s", got, c.stable)
+		}
+	}
+}
+
+// A line does not grow with the number of clients, but in the style that is for comparing.
+func TestLongLists(t *testing.T) {
+	for _, c := range []struct{ n, shown int }{{most, most}, {most + 1, most}, {5000, most}} {
+		var asked, sets []Ready
+		for fd := range c.n {
+			ref := Ref{fd, Conn, fmt.Sprintf("conn %d", fd)}
+			asked = append(asked, Ready{ref, "IN", 0})
+			sets = append(sets, Ready{ref, "rw", 0})
+		}
+		for _, r := range []*Record{
+			{Op: sys.OpPoll, On: Ref{FD: -1}, Asked: asked, Timeout: forever},
+			{Op: "epoll_pwait", On: Ref{3, Epoll, "epoll"}, Found: asked, Result: c.n},
+			{Op: sys.OpSelect, On: Ref{FD: -1}, Asked: sets, Timeout: forever},
+		} {
+			lists := 1
+			if r.Op == sys.OpSelect {
+				lists = 2 // to read, and to write
+			}
+			line, rest := (Style{}).Line(r), fmt.Sprintf(" … and %d more]", c.n-c.shown)
+			if got := strings.Count(line, "<conn "); got != lists*c.shown {
+				t.Errorf("%s of %d shows %d: %.999s", r.Op, c.n, got, line)
+			}
+			if got := strings.Count(line, rest); got != lists && c.n > c.shown || strings.Contains(line, "more") != (c.n > c.shown) {
+				t.Errorf("%s of %d has %d times %q: %.999s", r.Op, c.n, got, rest, line)
+			}
+			if got := strings.Count(Style{Stable: true}.Line(r), "<conn "); got != lists*c.n {
+				t.Errorf("stable, %s of %d shows %d", r.Op, c.n, got)
+			}
 		}
 	}
 }

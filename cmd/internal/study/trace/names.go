@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"example.com/iomux/internal/sys"
 )
 
@@ -77,8 +79,19 @@ func (n *names) learn(c *sys.Call, nested bool) *Ref {
 			return made(Datagram)
 		}
 		return made(Socket)
+	case sys.OpPipe: // the waker where there is no eventfd: two ends of one thing
+		if len(c.Found) == 2 && !nested {
+			r := n.give(c.Found[0].FD, Waker)
+			r.FD = c.Found[1].FD
+			n.byFD[r.FD] = r
+		}
 	case sys.OpAccept:
+		n.become(c.FD, Listener)
 		return made(Conn)
+	case sys.OpGetsockopt:
+		if c.Args == acceptConn && c.Out != "0" {
+			n.become(c.FD, Listener)
+		}
 	case sys.OpFcntl:
 		if !strings.HasPrefix(c.Args, "F_DUPFD") {
 			return nil
@@ -99,10 +112,18 @@ func (n *names) learn(c *sys.Call, nested bool) *Ref {
 	return nil
 }
 
-// become gives a socket another name, now that it is known what it is.
+// acceptConn asks a socket whether it listens, see internal/sys.
+var acceptConn = fmt.Sprintf("%d, %d", unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
+
+// become gives a socket another name, now that it is known what it is. One that was
+// inherited or taken over was not seen to be made.
 func (n *names) become(fd int, k Kind) {
-	if r := n.of(fd); r.Kind == Socket {
+	switch n.of(fd).Kind {
+	case Socket:
 		n.count[Socket]--
-		n.give(fd, k)
+	case Other:
+	default:
+		return
 	}
+	n.give(fd, k)
 }

@@ -83,7 +83,7 @@ type Record struct {
 
 	// Ready is what the wait of this turn said of the descriptor; "": nothing.
 	Ready string
-	Table []Row // the interest table after the call, if the call has changed it
+	Table []Row // the interest table after the call, if the call has changed it, see Recorder.Tables
 }
 
 // Interrupted reports whether a signal ended the call, which is made again then. In

@@ -13,6 +13,10 @@ import (
 // Recorder takes in what the hook sees. Any goroutine may call its methods; what it
 // keeps is bounded by the open descriptors and the goroutines that make calls.
 type Recorder struct {
+	// Tables has each record that changes an interest table hold the whole of it, which
+	// is for few connections only. It is set before the first call.
+	Tables bool
+
 	start time.Time
 	sink  func(*Record)
 	idle  func() // may be nil
@@ -22,6 +26,7 @@ type Recorder struct {
 	loops   int
 	names   *names
 	tables  interest
+	over    bool // nothing is taken in any more
 	state   State
 	wakers  int           // writes to a waker that have begun and not ended
 	changed chan struct{} // closed when state has changed
@@ -47,12 +52,21 @@ func New(sink func(*Record), idle func()) *Recorder {
 	}
 }
 
-// Install has the recorder see the process's calls from now on, until restore.
+// Install has the recorder see the process's calls from now on, until restore. What sink
+// needs is the caller's again when restore has returned: calls that are under way still
+// come to the hook, and are left out.
 func (r *Recorder) Install() (restore func()) {
-	return sys.SetHooks(&sys.Hooks{
+	remove := sys.SetHooks(&sys.Hooks{
 		Fault: func(c sys.Call) sys.Errno { r.begin(&c); return 0 },
 		Trace: func(c sys.Call) { r.end(&c) },
 	})
+	return func() {
+		remove()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.over = true
+		r.release()
+	}
 }
 
 // Note puts a line between the records.
@@ -106,6 +120,9 @@ func (r *Recorder) thread() *thread {
 func (r *Recorder) begin(c *sys.Call) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.over {
+		return
+	}
 	t := r.thread()
 	t.stack = append(t.stack, c.Op)
 	if c.Op == sys.OpWrite && r.names.of(c.FD).Kind == Waker {
@@ -140,6 +157,9 @@ func (r *Recorder) begin(c *sys.Call) {
 func (r *Recorder) end(c *sys.Call) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.over {
+		return
+	}
 	t := r.thread()
 	if len(t.stack) == 0 {
 		return // it began before the hook was there
@@ -177,9 +197,13 @@ func (r *Recorder) emit(t *thread, list []*Record) {
 	if first := list[0]; first.Op != sys.OpWrite || first.On.Kind != Waker {
 		return
 	}
-	if r.wakers--; r.wakers > 0 {
-		return
+	if r.wakers--; r.wakers == 0 {
+		r.release()
 	}
+}
+
+// release hands on what emit has held back.
+func (r *Recorder) release() {
 	for _, other := range r.threads {
 		held := other.held
 		other.held = nil
@@ -211,6 +235,10 @@ func (r *Recorder) record(t *thread, c *sys.Call) *Record {
 		}
 		return refs
 	}
+	rec.New = r.names.learn(c, rec.Depth > 0)
+	if c.Op == sys.OpAccept {
+		rec.On = r.names.of(c.FD) // the call may have shown what it is
+	}
 	rec.Asked, rec.Found = list(c.Asked), list(c.Found)
 	if rec.Wait = rec.Depth == 0 && r.names.isWait(c); rec.Wait {
 		t.waiting, t.retry = false, rec.Interrupted()
@@ -220,9 +248,10 @@ func (r *Recorder) record(t *thread, c *sys.Call) *Record {
 	}
 	rec.Turn, rec.Ready = t.turn, t.batch[c.FD]
 	rec.Phase = t.phase(rec, r.loops > 0)
-	rec.New = r.names.learn(c, rec.Depth > 0)
 	r.count(t, rec)
-	rec.Table = r.tables.change(rec)
+	if r.Tables {
+		rec.Table = r.tables.change(rec)
+	}
 	return rec
 }
 
@@ -236,14 +265,16 @@ func (r *Recorder) count(t *thread, rec *Record) {
 		for _, other := range r.threads {
 			r.state.Waiting = r.state.Waiting || other.waiting
 		}
+	case rec.Op == sys.OpClose && rec.On.Kind == Conn: // whatever it answers, the number is free
+		r.state.Open--
+	case rec.Op == sys.OpWrite && rec.On.Kind == Waker && rec.Errno != 0:
+		r.state.Wakes-- // counted when it began
 	case rec.Errno != 0:
 		return
 	case rec.Op == sys.OpAccept:
 		r.state.Accepted++
 		r.state.Open++
 		t.accept(rec.Result)
-	case rec.Op == sys.OpClose && rec.On.Kind == Conn:
-		r.state.Open--
 	case (rec.Op == sys.OpWrite || rec.Op == sys.OpWritev) && rec.On.Kind == Conn:
 		r.state.Written += rec.Result
 	case rec.Op == sys.OpRead && rec.On.Kind == Waker:

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -225,6 +226,7 @@ func TestAQuestionIsNoWait(t *testing.T) {
 
 func TestInterestTables(t *testing.T) {
 	p := opened()
+	p.Tables = true
 	last := func(want string) {
 		t.Helper()
 		r := p.list[len(p.list)-1]
@@ -278,6 +280,73 @@ func TestInterestTables(t *testing.T) {
 	last("waker=IN ")
 }
 
+// Unless they are asked for nobody pays for tables, which are as long as there are clients.
+func TestNoTablesUnlessAskedFor(t *testing.T) {
+	p := opened()
+	for fd := range 100 {
+		p.call(sys.Call{Op: "epoll_ctl", FD: 3, Verb: "ADD", Asked: watch(fd, "IN")})
+		p.call(sys.Call{Op: sys.OpKevent, FD: 3, Asked: watch(fd, "READ|ADD")})
+		p.call(sys.Call{Op: sys.OpPoll, FD: -1, Size: 2, Asked: []sys.Watch{{FD: 4, Bits: "IN"}, {FD: fd, Bits: "IN"}}})
+	}
+	for _, r := range p.list {
+		if r.Table != nil {
+			t.Fatalf("%s has one of %d", Style{}.Line(r), len(r.Table))
+		}
+	}
+	if len(p.list) != 300 || len(p.tables.tables) > 0 {
+		t.Errorf("%d records, and %d tables are kept", len(p.list), len(p.tables.tables))
+	}
+}
+
+// A loop that parks in Go's poller looks without waiting, and finds nothing when it was a
+// timer that has ended the park.
+func TestTimersOfALoopThatParks(t *testing.T) {
+	p := opened()
+	look := wait()
+	look.Timeout = 0
+	p.call(look)
+	p.call(sys.Call{Op: "epoll_ctl", FD: 3, Verb: "DEL", Asked: watch(7, "")})
+	p.call(sys.Call{Op: sys.OpShutdown, FD: 7, Args: "1"})
+	p.call(sys.Call{Op: sys.OpWrite, FD: 8, Args: "1", Size: 1, Result: 1})
+	look.Found, look.Result = watch(7, "IN"), 1
+	p.call(look)
+	p.call(sys.Call{Op: sys.OpShutdown, FD: 7, Args: "1"})
+	var phases []Phase
+	for _, r := range p.list {
+		phases = append(phases, r.Phase)
+	}
+	if want := []Phase{Waiting, Timers, Timers, Flush, Waiting, Dispatch}; !slices.Equal(phases, want) {
+		t.Errorf("%q, want %q", phases, want)
+	}
+}
+
+// A call that fails may have done something all the same, or have been counted before.
+func TestStateAfterFailures(t *testing.T) {
+	p := opened()
+	p.call(wait())
+	p.call(accept(7))
+	p.call(accept(8))
+	p.call(sys.Call{Op: sys.OpClose, FD: 7, Result: -1, Errno: syscall.EIO})
+	if s := p.State(); s.Open != 1 {
+		t.Errorf("after a close that failed %d connections are open, want 1", s.Open)
+	}
+	changed := p.changed
+	p.call(sys.Call{Op: sys.OpWrite, FD: 4, Args: "8", Size: 8, Result: -1, Errno: syscall.EINTR})
+	select {
+	case <-changed:
+	default:
+		t.Error("nobody is told that the write came to nothing")
+	}
+	p.call(sys.Call{Op: sys.OpWrite, FD: 4, Args: "8", Size: 8, Result: 8})
+	if s := p.State(); s.Wakes != 1 {
+		t.Errorf("%d wakes after a write that was made again, want 1", s.Wakes)
+	}
+	p.call(sys.Call{Op: sys.OpRead, FD: 4, Args: "64", Size: 64, Result: 8})
+	if s := p.State(); s.Wakes != 0 {
+		t.Errorf("%d wakes are left", s.Wakes)
+	}
+}
+
 // Await wakes for each change, and ends with its context.
 func TestAwait(t *testing.T) {
 	p := opened()
@@ -326,6 +395,21 @@ func TestManyGoroutines(t *testing.T) {
 	}
 	if len(p.threads) > 1 {
 		t.Errorf("%d of them are remembered", len(p.threads))
+	}
+}
+
+// Loops are: between its calls a loop is on no stack either.
+func TestALoopIsNotForgotten(t *testing.T) {
+	p := opened()
+	p.call(wait(sys.Watch{FD: 5, Bits: "IN"}))
+	elsewhere(func() { p.call(sys.Call{Op: sys.OpGetsockname, FD: 5, Out: "127.0.0.1:1"}) })
+	p.call(accept(7))
+	p.call(wait())
+	if a := p.list[2]; a.Loop != 1 || a.Turn != 1 || a.Phase != Dispatch || a.Ready != "IN" {
+		t.Errorf("%+v", a)
+	}
+	if w := p.list[3]; w.Loop != 1 || w.Turn != 2 {
+		t.Errorf("%+v", w)
 	}
 }
 

@@ -21,7 +21,7 @@ type thread struct {
 	batch    map[int]string // what the last wait found, by descriptor
 	accepted map[int]bool   // in this turn
 	woken    bool           // that wait was ended by the waker
-	rang     bool           // it ended because its time was over
+	rang     bool           // it found nothing: its time was over, or a timer was due
 }
 
 // startTurn takes in the answer of a wait.
@@ -29,7 +29,8 @@ func (t *thread) startTurn(r *Record) {
 	t.turn++
 	t.batch, t.accepted = map[int]string{}, map[int]bool{}
 	t.woken = false
-	t.rang = r.Errno == 0 && r.Result == 0 && r.Timeout != forever && r.Timeout > 0
+	// Also a look without waiting: a loop that parks in Go's poller makes no other.
+	t.rang = r.Result == 0
 	for _, f := range r.Found {
 		if t.batch[f.FD] != "" {
 			t.batch[f.FD] += " and " + f.Bits // kqueue has a report for each direction

@@ -82,6 +82,17 @@ func TestLines(t *testing.T) {
 	}
 }
 
+// A length of time has the unit that suits it.
+func TestTook(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0: "0.0µs", 2500: "2.5µs", 999900: "999.9µs", 2500 * time.Microsecond: "2.50ms", 3 * time.Second: "3.00s", 61 * time.Second: "61.00s",
+	} {
+		if got := took(d); got != want {
+			t.Errorf("%d ns: %s, want %s", d, got, want)
+		}
+	}
+}
+
 type broken struct{ left int }
 
 var errBroken = errors.New("broken")
