@@ -121,9 +121,9 @@ func (b *SendBatch) text(messages int) string {
 	for _, o := range b.queue[b.first:][:count] {
 		bytes += o.size
 	}
-	switch {
-	case messages == count:
-	case messages == 1:
+	switch messages {
+	case count:
+	case 1:
 		return fmt.Sprintf("%d datagrams in 1 message, %d bytes", count, bytes)
 	default:
 		return fmt.Sprintf("%d datagrams in %d messages, %d bytes", count, messages, bytes)
