@@ -116,7 +116,8 @@ func (co *Coroutine) wait(what waiting, until time.Duration) error {
 	}
 	co.late, co.until, co.waits = false, until, what
 	co.arm()
-	co.strand.leave(struct{}{})
+	co.strand.unlock()
+	co.strand.yield(struct{}{})
 	return nil
 }
 

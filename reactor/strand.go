@@ -11,18 +11,19 @@ import (
 
 // strand is a stack beside the loop's: a goroutine that runs functions one after
 // the other, and only while the loop stands still for it. Control goes to it by enter
-// and comes back by leave, so that there is never more than one of them running.
+// and comes back by yield, so that there is never more than one of them running.
 type strand struct {
 	loop    *Loop
 	job     func() // nil: it is idle
 	done    func() // called when the job is over, however it ended
 	failure *failure
 	dead    bool    // its goroutine has ended
+	unlocks int     // of its thread, when it leaves
 	who     *[]byte // how its goroutine begins in a stack trace
 	// enter is for the loop: it returns when the strand leaves or its job is over,
 	// or panics with a *failure if that was the end of the strand.
 	enter func() (struct{}, bool)
-	leave func(struct{}) bool // for the strand: returns when the loop enters it again
+	yield func(struct{}) bool // for the strand, behind unlock: returns when the loop enters it again
 	end   func()              // for the loop: ends an idle one
 }
 
@@ -100,22 +101,26 @@ func (l *Loop) endStrands() {
 // like this, unless it was so when the strand was made. So what a job has locked is
 // unlocked when it leaves, and loops that are locked themselves have the other kind.
 func (s *strand) byPull() {
+	s.unlocks = threadLocks
 	s.enter, s.end = iter.Pull(func(yield func(struct{}) bool) {
-		s.leave = func(v struct{}) bool {
-			for range threadLocks {
-				runtime.UnlockOSThread() // less than a nanosecond, and as a rule nothing
-			}
-			return yield(v)
-		}
+		s.yield = yield
 		s.work()
 	})
+}
+
+// unlock comes before yield: as a rule there is nothing to unlock. They are two calls
+// because each return after a switch is one that the processor has predicted wrongly.
+func (s *strand) unlock() {
+	for range s.unlocks {
+		runtime.UnlockOSThread()
+	}
 }
 
 // byChannel switches by the scheduler, from thread to thread if need be: several
 // times as slow, and whatever a job does to its thread stays there.
 func (s *strand) byChannel() {
 	in, out := make(chan struct{}), make(chan struct{})
-	s.leave = func(v struct{}) bool {
+	s.yield = func(v struct{}) bool {
 		out <- v
 		return <-in == v
 	}
@@ -145,7 +150,8 @@ func (s *strand) work() {
 	s.note()
 	for s.job != nil {
 		s.run()
-		s.leave(struct{}{})
+		s.unlock()
+		s.yield(struct{}{})
 	}
 }
 
