@@ -32,7 +32,7 @@ type Call struct {
 	Result   int           // what the call returned, -1 when it failed
 	Errno    Errno         // why it failed, 0 when it did not
 	Out      string        // what the kernel wrote back, decoded
-	Found    []Watch       // what a wait found
+	Found    []Watch       // what a wait found, or the ends of a pipe
 	Injected bool          // the fault hook answered; the kernel was not asked
 	Start    time.Time     // when the call began
 	Took     time.Duration // how long it lasted

@@ -27,7 +27,7 @@ type Server struct {
 	home      *hall
 	hub       *hub // home's loop alone touches it
 
-	logins    logins // as the hub
+	logins logins // as the hub
 
 	mu       sync.Mutex
 	handlers int
