@@ -95,6 +95,12 @@ func openUDP(network, address string) (net.Conn, error) {
 		own = net.IPv6loopback
 	}
 	conn, err := net.ListenUDP(network, &net.UDPAddr{IP: own})
+	if err == nil && conn.LocalAddr().(*net.UDPAddr).Port == to.Port {
+		// The kernel may give that port, for the group is another address; but servers do
+		// not answer who has their own, as that may be one of them.
+		defer conn.Close()
+		conn, err = net.ListenUDP(network, &net.UDPAddr{IP: own})
+	}
 	if err != nil {
 		return nil, err
 	}
