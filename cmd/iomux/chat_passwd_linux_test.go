@@ -26,6 +26,9 @@ func TestChatPasswdOnATerminal(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			term := onTerminal(t, nil, "chat", "passwd", file, "ann")
 			term.shows("Password for ann: ")
+			if state, err := unix.IoctlGetTermios(int(term.slave.Fd()), unix.TCGETS); err != nil || state.Lflag&unix.ECHO != 0 {
+				t.Errorf("who is asked can be seen to answer: %+v, %v", state, err)
+			}
 			term.types("correct horse\n")
 			term.shows("Once more: ")
 			term.types(c.again)

@@ -13,19 +13,21 @@ import (
 	"golang.org/x/term"
 
 	"example.com/iomux/cmd/internal/harmless"
+	"example.com/iomux/cmd/internal/tty"
 )
 
 // askUnseen asks questions, one after the other, and reads the answers from a terminal
 // that does not show them. A signal gives that up. what is for errors.
-func askUnseen(tty *os.File, prompt io.Writer, what string, questions ...string) ([][]byte, error) {
-	fd := int(tty.Fd())
-	state, err := term.GetState(fd)
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the %s: %w", what, err)
-	}
+func askUnseen(terminal *os.File, prompt io.Writer, what string, questions ...string) ([][]byte, error) {
+	fd := int(terminal.Fd())
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Stop(signals)
+	// ReadPassword shows nothing while it reads, but who is asked may be faster than that.
+	restore, err := tty.Hide(fd)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the %s: %w", what, err)
+	}
 	type typed struct {
 		answers [][]byte
 		err     error
@@ -45,11 +47,15 @@ func askUnseen(tty *os.File, prompt io.Writer, what string, questions ...string)
 		}
 		done <- t
 	}()
+	var t typed
 	select {
-	case t := <-done:
-		return t.answers, t.err
+	case t = <-done:
 	case sig := <-signals:
-		// A terminal that does not show what is typed is no use to anybody.
-		return nil, errors.Join(bySignal(sig), term.Restore(fd, state))
+		t.err = bySignal(sig)
 	}
+	// A terminal that does not show what is typed is no use to anybody.
+	if err := errors.Join(t.err, restore()); err != nil {
+		return nil, err
+	}
+	return t.answers, nil
 }

@@ -490,6 +490,7 @@ var ownCalls = map[string]string{
 	"cmd/internal/studycost":  "measures it",
 	"cmd/internal/chatstore":  "locks a file of the program's",
 	"cmd/internal/users":      "locks a file of the program's",
+	"cmd/internal/tty":        "sets up a terminal",
 }
 
 // pure are the names of unix and syscall that look like calls and ask no kernel.

@@ -76,7 +76,7 @@ func (e *Explainer) otherWhy(r *trace.Record) string {
 	case sys.OpSetsockopt:
 		return option(r)
 	case sys.OpGetsockopt:
-		return "The kernel is asked for an option of the socket."
+		return asked(r)
 	case sys.OpFcntl:
 		return fcntl(r)
 	case sys.OpLstat, sys.OpUnlink, sys.OpFlock, sys.OpFchmod, sys.OpFchmodat:
@@ -102,7 +102,27 @@ var options = []struct{ name, why string }{
 	{"TCP_KEEPCNT", "After so many probes without an answer the connection is given up."},
 	{"TCP_USER_TIMEOUT", "What the peer has not confirmed after so many milliseconds ends the connection."},
 	{"TCP_DEFER_ACCEPT", "A client is queued for accept only when it has sent something."},
+	{"MULTICAST_ALL", "The socket is to get what is sent to groups that it has joined itself, and not to those that others here have."},
 	{"SO_KEEPALIVE", "The kernel probes a silent peer, so that one which has vanished is noticed."},
+}
+
+// askedFor are those that servers here ask for.
+var askedFor = []struct{ name, why string }{
+	{"SO_ERROR", "How did the connect end, or what else has gone wrong since? 0 is nothing."},
+	{"SO_TYPE", "Of an inherited socket: does it keep messages apart?"},
+	{"SO_DOMAIN", "Of an inherited socket: are its addresses IPv4, IPv6 or files?"},
+	{"SO_ACCEPTCONN", "Of an inherited socket: does it listen already?"},
+	{"UDP_SEGMENT", "Does this kernel take several datagrams as one message, to take them apart itself? Then the answers to one peer are sent so."},
+}
+
+func asked(r *trace.Record) string {
+	name := trace.OptionName(r.Args)
+	for _, o := range askedFor {
+		if strings.HasSuffix(name, o.name) {
+			return o.why
+		}
+	}
+	return "The kernel is asked for an option of the socket."
 }
 
 func option(r *trace.Record) string {

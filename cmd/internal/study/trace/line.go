@@ -192,7 +192,7 @@ func (s Style) address(a string) string {
 func OptionName(args string) string {
 	level, rest, _ := strings.Cut(args, ", ")
 	option, value, _ := strings.Cut(rest, ", ")
-	name, known := options[level+" "+option]
+	name, known := optionNames[level+" "+option]
 	if !known {
 		return args
 	}
@@ -201,34 +201,3 @@ func OptionName(args string) string {
 	}
 	return name
 }
-
-var options = func() map[string]string {
-	m := map[string]string{}
-	for _, o := range []struct {
-		level, option int
-		name          string
-	}{
-		{unix.SOL_SOCKET, unix.SO_REUSEADDR, "SOL_SOCKET, SO_REUSEADDR"},
-		{unix.SOL_SOCKET, unix.SO_REUSEPORT, "SOL_SOCKET, SO_REUSEPORT"},
-		{unix.SOL_SOCKET, unix.SO_RCVBUF, "SOL_SOCKET, SO_RCVBUF"},
-		{unix.SOL_SOCKET, unix.SO_SNDBUF, "SOL_SOCKET, SO_SNDBUF"},
-		{unix.SOL_SOCKET, unix.SO_LINGER, "SOL_SOCKET, SO_LINGER"},
-		{unix.SOL_SOCKET, unix.SO_KEEPALIVE, "SOL_SOCKET, SO_KEEPALIVE"},
-		{unix.SOL_SOCKET, unix.SO_ERROR, "SOL_SOCKET, SO_ERROR"},
-		{unix.SOL_SOCKET, unix.SO_TYPE, "SOL_SOCKET, SO_TYPE"},
-		{unix.SOL_SOCKET, unix.SO_ACCEPTCONN, "SOL_SOCKET, SO_ACCEPTCONN"},
-		{unix.IPPROTO_TCP, unix.TCP_NODELAY, "IPPROTO_TCP, TCP_NODELAY"},
-		{unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, "IPPROTO_IPV6, IPV6_V6ONLY"},
-		{unix.IPPROTO_TCP, sys.OptKeepIdle, "IPPROTO_TCP, TCP_KEEPIDLE"},
-		{unix.IPPROTO_TCP, sys.OptKeepInterval, "IPPROTO_TCP, TCP_KEEPINTVL"},
-		{unix.IPPROTO_TCP, sys.OptKeepCount, "IPPROTO_TCP, TCP_KEEPCNT"},
-		{unix.IPPROTO_TCP, sys.OptUserTimeout, "IPPROTO_TCP, TCP_USER_TIMEOUT"},
-		{unix.IPPROTO_TCP, sys.OptDeferAccept, "IPPROTO_TCP, TCP_DEFER_ACCEPT"},
-	} {
-		if o.option == 0 {
-			continue // not on this system
-		}
-		m[fmt.Sprintf("%d %d", o.level, o.option)] = o.name
-	}
-	return m
-}()
