@@ -24,8 +24,7 @@ const (
 // neither blocks nor holds on to p. Datagrams are gathered and go out by one
 // sendmmsg(2), where there is one, when the callback is over; those in a row that
 // have one length and go to one peer are one message to the kernel (GSO, Linux
-// 4.18), which makes each some four times cheaper. To a connected socket's own peer
-// it is Write.
+// 4.18), which costs much less. To a connected socket's own peer it is Write.
 //
 // ErrWriteLimit: Options.WriteLimit is full of datagrams that the kernel does not
 // take; this one is dropped. Other errors: ErrClosed; EDESTADDRREQ, no peer is
@@ -109,11 +108,15 @@ func (s *PacketConn) flush() {
 			counts.PacketsOut += uint64(sent)
 			counts.BytesOut += uint64(size - s.out.Size())
 			s.again, s.roomy = false, false // from here on the socket itself may be full
-			gso = s.gso                     // if it took fewer than there are, the next call says why
+			gso = s.gso
+			// If it took fewer than there are, the next call says why.
 		case errno == unix.EINTR:
 		case gso && s.out.RefusedGSO(errno):
-			gso = false // for those at hand: the next ones may go another way
-			s.gso = errno != unix.EIO
+			gso = false               // for those at hand: the next ones may go another way
+			s.gso = errno != unix.EIO // mostly the device: to ask it each time would cost a call
+			if s.connected && errno == unix.EMSGSIZE {
+				s.tell("send to", s.remote, errno) // it may be about an earlier one, see sendFailed
+			}
 		default:
 			s.sendFailed(errno)
 		}

@@ -128,8 +128,8 @@ func (c *Conn) Close(code int, reason string) {
 	}
 	c.stage, c.asked = stageClosing, false
 	if c.paused {
-		c.paused = false
-		c.raw.ResumeReading() // the answer is behind what was not read
+		c.paused, c.began = false, 0 // as in ResumeReading
+		c.raw.ResumeReading()        // the answer is behind what was not read
 	}
 	c.setTimer(c.server.closeWait)
 }

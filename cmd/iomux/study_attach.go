@@ -70,20 +70,32 @@ func (f *traceFile) Write(p []byte) (int, error) {
 	switch {
 	case f.err != nil:
 		return 0, f.err
-	case !f.begun:
+	case !f.begun && len(f.held)+len(p) <= heldMost:
 		f.held = append(f.held, p...)
 		return len(p), nil
+	case !f.begun:
+		if f.start(); f.err != nil {
+			return 0, f.err
+		}
 	}
 	return f.file.Write(p)
 }
+
+// heldMost is how much waits for begin: far more than there is before a server serves;
+// but it may serve for long beside one that it takes over from.
+const heldMost = 1 << 20
 
 // begin has the file be this trace's.
 func (f *traceFile) begin() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.file == nil {
-		return
+	if f.file != nil && !f.begun {
+		f.start()
 	}
+}
+
+// start does it. The lock is held.
+func (f *traceFile) start() {
 	f.begun = true
 	if about, err := f.file.Stat(); err == nil && about.Mode().IsRegular() {
 		f.err = f.file.Truncate(0)

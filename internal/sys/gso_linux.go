@@ -10,9 +10,12 @@ const (
 	// gsoSize is the longest datagram that is sent with others as one message: what an
 	// Ethernet's packet has room for behind the headers of IPv6 and UDP. The kernel
 	// refuses a message whose datagrams would have to be cut up.
-	gsoSize = 1500 - 40 - 8
+	gsoSize = 1500 - gsoHeaders
 	// gsoBytes is the most that such a message may have, headers included, in IPv6.
-	gsoBytes = 65535 - 40 - 8
+	gsoBytes = 65535 - gsoHeaders
+	// gsoHeaders count, before Linux 5.16, against the bytes of 64 datagrams that a
+	// message may have.
+	gsoHeaders = 40 + 8
 )
 
 // segment is the control message that says how long the datagrams of a message are:
@@ -47,7 +50,7 @@ func alike(list []outgoing) (n, bytes int) {
 	}
 	for n < len(list) {
 		o := &list[n]
-		if o.to != first.to || o.size == 0 || o.size > first.size || bytes+o.size > gsoBytes {
+		if o.to != first.to || o.size == 0 || o.size > first.size || bytes+o.size > min(gsoBytes, BatchSize*first.size-gsoHeaders) {
 			break
 		}
 		n++
@@ -67,8 +70,17 @@ func CanGSO(fd int) bool {
 }
 
 // RefusedGSO reports whether the last Send may have failed because its first message is
-// several datagrams: they are longer than the path allows (EMSGSIZE, or EINVAL before
-// Linux 6.0), or the device cannot compute checksums, or there is IPsec (EIO).
+// several datagrams: they are longer than the path allows (EINVAL, since Linux 6.14
+// EMSGSIZE); the device cannot compute checksums (before 6.11), or there is IPsec (EIO);
+// so much is not to be had in one piece (ENOBUFS, ENOMEM), or a rule of the firewall is
+// against so much (EPERM).
 func (b *SendBatch) RefusedGSO(e Errno) bool {
-	return b.counts[0] > 1 && (e == unix.EMSGSIZE || e == unix.EINVAL || e == unix.EIO)
+	if b.counts[0] == 1 {
+		return false
+	}
+	switch e {
+	case unix.EMSGSIZE, unix.EINVAL, unix.EIO, unix.ENOBUFS, unix.ENOMEM, unix.EPERM:
+		return true
+	}
+	return false
 }

@@ -126,7 +126,7 @@ func FuzzChunks(f *testing.F) {
 
 // Whatever the pieces in which the first bytes come, a stranger is told from a member.
 func FuzzRefuse(f *testing.F) {
-	for _, s := range []string{"GET / HTTP/1.1\r\n", "NICK a\n", "GET well\n", "\x16\x03\x01", "hello\n", "CAP\n", "PRI * HTTP/2.0\r\n", "T / HTTP/1.1\r\n", "G", ""} {
+	for _, s := range []string{"GET / HTTP/1.1\r\n", "NICK a\n", "GET well\n", "\x16\x03\x01", "hello\n", "CAP\n", "PRI * HTTP/2.0\r\n", "T / HTTP/1.1\r\n", "\nNICK a\n", "G", ""} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, p []byte) {
@@ -135,10 +135,13 @@ func FuzzRefuse(f *testing.F) {
 			return
 		}
 		for n := range p {
+			if len(bytes.Trim(p[:n], "\r\n")) == 0 {
+				continue // who has sent but empty lines is looked at again
+			}
 			if whole == httpRefusal && !maybeForeign(string(bytes.TrimLeft(p[:n], "\r\n"))) {
 				continue // a method of others, which comes whole or not at all
 			}
-			if r, unsure := refuse(p[:n]); !unsure && n > 0 && r != whole {
+			if r, unsure := refuse(p[:n]); !unsure && r != whole {
 				t.Fatalf("%q: of %d bytes it says %v, of all %v", p, n, r, whole)
 			}
 		}

@@ -46,7 +46,8 @@ type Options struct {
 	// ConnRate how many it may make a second, with twice that at once. Defaults: 64 and 20.
 	ConnsPerAddr int
 	ConnRate     float64
-	// Exempt are addresses that the three limits by address are not for.
+	// Exempt are addresses that the limits by address are not for: these three, and that of
+	// logins that wait.
 	Exempt []netip.Prefix
 	// Proxies are addresses that may say, by a PROXY header (version 1 or 2), for whom
 	// they speak; from them it must come first.

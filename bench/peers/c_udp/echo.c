@@ -6,9 +6,9 @@
  *
  * -batch 1 takes recvfrom and sendto, one datagram at a time: what a server
  * without recvmmsg can reach. -gso 1 sends neighbours of one length and address
- * as one message, which the kernel takes apart (UDP_SEGMENT). Each loop is a thread with a socket of its own on
- * the same port; the kernel spreads the clients by address. -frame is taken and
- * ignored: a datagram is its own frame.
+ * as one message, which the kernel takes apart (UDP_SEGMENT). Each loop is a
+ * thread with a socket of its own on the same port; the kernel spreads the
+ * clients by address. -frame is taken and ignored: a datagram is its own frame.
  *
  * What cannot be sent at once is dropped. The network may drop it anyway, who
  * sends datagrams is ready for that, and keeping old ones would cost the newer.
@@ -32,8 +32,9 @@ enum {
 	MAX_LOOPS = 1024,
 	SIZE = 64 << 10, /* no datagram is larger: none is ever cut */
 	SOCKET_BUFFER = 4 << 20,
-	JOINED_SIZE = 1500 - 20 - 8, /* what the kernel joins must fit into a packet, */
-	JOINED_BYTES = 65535 - 20 - 8, /* and together into the largest there is */
+	HEADERS = 20 + 8, /* count, before Linux 5.16, against MAX_BATCH datagrams of a message */
+	JOINED_SIZE = 1500 - HEADERS, /* what the kernel joins must fit into a packet, */
+	JOINED_BYTES = 65535 - HEADERS, /* and together into the largest there is */
 };
 
 static int batch = MAX_BATCH, gso;
@@ -98,6 +99,7 @@ static int alike(int i, int n)
 	for (; i + k < n; k++) {
 		size_t next = parts[i + k].iov_len;
 		if (next == 0 || next > size || bytes + next > JOINED_BYTES ||
+		    bytes + next + HEADERS > MAX_BATCH * size ||
 		    from[i + k].sin_port != from[i].sin_port || from[i + k].sin_addr.s_addr != from[i].sin_addr.s_addr)
 			break;
 		bytes += next;
@@ -261,6 +263,8 @@ int main(int argc, char **argv)
 		usage("bad value", "-loops");
 	if (batch < 1)
 		usage("bad value", "-batch");
+	if (gso && batch == 1)
+		usage("needs a larger -batch", "-gso");
 	for (int i = 0; i < loops; i++)
 		socks[i] = bind_loopback(&port, loops > 1);
 	printf("listening udp://127.0.0.1:%d\n", port);

@@ -4,12 +4,16 @@ package explain
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 
 	"example.com/iomux/cmd/internal/study/trace"
 	"example.com/iomux/internal/sys"
 )
+
+// refusals are the errors of messages that are several datagrams, see sys.RefusedGSO.
+var refusals = []syscall.Errno{syscall.EMSGSIZE, syscall.EINVAL, syscall.EIO, syscall.ENOBUFS, syscall.ENOMEM, syscall.EPERM}
 
 // datagrams explains the calls that take and send several at a time.
 func datagrams(r *trace.Record) string {
@@ -27,8 +31,8 @@ func datagrams(r *trace.Record) string {
 	switch {
 	case r.Errno == syscall.EAGAIN:
 		return why + ". EAGAIN: no room; they wait until the socket is writable."
-	case r.Errno != 0 && strings.Contains(r.Args, " in "):
-		return why + ". The kernel does not take them so, several to a message: they are sent again, one by one."
+	case strings.Contains(r.Args, " in ") && slices.Contains(refusals, r.Errno):
+		return why + ". The kernel may not take them so, several to a message: they are sent again, one by one."
 	case r.Errno != 0:
 		return why + ". The first of them cannot be sent, and is dropped, as the network drops some."
 	}
