@@ -179,6 +179,7 @@ func TestTLSManyHandshakes(t *testing.T) {
 						t.Errorf("%d run, %d wait, %d coroutines, %d strands are left", h.running, len(h.queue), len(l.coroutines), len(l.strands))
 					}
 				})
+				onLoop(t, l, func() {}) // the counts are published at the end of the turn
 			}
 			if s := g.Stats(); s.Handshakes != clients || s.HandshakeErrors != 0 {
 				t.Errorf("%d handshakes, %d errors", s.Handshakes, s.HandshakeErrors)
