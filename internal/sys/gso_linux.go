@@ -11,7 +11,7 @@ const (
 	// Ethernet's packet has room for behind the headers of IPv6 and UDP. The kernel
 	// refuses a message whose datagrams would have to be cut up.
 	gsoSize = 1500 - gsoHeaders
-	// gsoBytes is the most that such a message may have, headers included, in IPv6.
+	// gsoBytes is the most that such a message may have behind its headers.
 	gsoBytes = 65535 - gsoHeaders
 	// gsoHeaders count, before Linux 5.16, against the bytes of 64 datagrams that a
 	// message may have.
